@@ -1,0 +1,60 @@
+//! The one error that crosses the worker.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a recording could not be analysed. The display text is for logs and the
+/// command; the page words each variant in `ui::text`.
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum AnalyzeError {
+    /// The file has no bytes.
+    #[error("the file is empty; choose a file that holds a recording")]
+    EmptyFile,
+    /// No decoder recognises the bytes.
+    #[error("this is not audio that can be read here; use WAV, FLAC, MP3, Ogg Vorbis or AAC/M4A")]
+    NotAudio,
+    /// The container was recognised, but its codec is not supported.
+    #[error(
+        "the audio codec is not supported ({codec}); convert it to WAV, FLAC, MP3 or Ogg Vorbis"
+    )]
+    UnsupportedCodec {
+        /// What the container says it holds.
+        codec: String,
+    },
+    /// The file is damaged so early that nothing could be decoded.
+    #[error("the file is damaged and no sound could be read from it; export or copy it again")]
+    Damaged,
+    /// The container is valid and holds no samples.
+    #[error("the recording holds no samples; record or export it again")]
+    NoSamples,
+    /// Samples that are not numbers.
+    #[error("the recording contains invalid samples (NaN or infinite); export it again")]
+    NotFinite,
+    /// The sound is shorter than the model can judge.
+    #[error("only {duration_s:.2} s of sound: too short, give at least {minimum_s:.1} s of speech")]
+    TooShort {
+        /// Length found, seconds.
+        duration_s: f64,
+        /// Shortest length accepted, seconds.
+        minimum_s: f64,
+    },
+    /// Nothing but silence.
+    #[error("the recording is silent (peak {peak_db:.0} dBFS); check the microphone and try again")]
+    Silent {
+        /// Peak level, decibels relative to full scale; at least −200.
+        peak_db: f32,
+    },
+    /// The model file is missing, damaged or of another version.
+    #[error("the model could not be loaded: {reason}")]
+    Model {
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// A fault of the program itself.
+    #[error("an internal fault: {reason}; please report it")]
+    Internal {
+        /// What went wrong.
+        reason: String,
+    },
+}

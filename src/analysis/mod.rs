@@ -1,0 +1,60 @@
+//! From scores to what a person reads: the overall answer, the timeline, and
+//! the waveform they lie on.
+
+mod error;
+mod waveform;
+
+pub use error::AnalyzeError;
+pub use waveform::Waveform;
+
+use crate::emotion::{Emotion, Scores};
+use serde::{Deserialize, Serialize};
+
+/// Scores of one stretch of time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Start, seconds from the beginning of the clip.
+    pub start_s: f64,
+    /// End, seconds from the beginning of the clip.
+    pub end_s: f64,
+    /// Probabilities within the window.
+    pub scores: Scores,
+}
+
+/// Something true of the recording that the reader should know, though the
+/// analysis stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Notice {
+    /// The file ends before the length its header promises.
+    Truncated {
+        /// What could be read, seconds.
+        read_s: f64,
+        /// What the header promised, seconds, where it is known.
+        expected_s: Option<f64>,
+    },
+}
+
+/// Everything the program has to say about one clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Length of the clip, seconds.
+    pub duration_s: f64,
+    /// Probabilities over the whole clip.
+    pub scores: Scores,
+    /// The likeliest emotion.
+    pub label: Emotion,
+    /// Its probability, `0..=1`.
+    pub confidence: f32,
+    /// Whether the confidence reaches the model's threshold; below it the
+    /// honest answer is "not sure".
+    pub sure: bool,
+    /// The timeline: overlapping windows in order of time.
+    pub windows: Vec<Window>,
+    /// The waveform's outline, for drawing.
+    pub waveform: Waveform,
+    /// Name of the model that answered.
+    pub model: String,
+    /// What the reader should know besides.
+    pub notices: Vec<Notice>,
+}

@@ -1,0 +1,1 @@
+//! Analyses as CSV and JSON: pure functions.

@@ -1,0 +1,1 @@
+//! Corpora, splits, training and evaluation.

@@ -1,0 +1,1 @@
+//! The browser: microphone, files, downloads. Knows no emotion.
