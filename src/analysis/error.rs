@@ -1,5 +1,7 @@
 //! The one error that crosses the worker.
 
+use crate::audio::DecodeError;
+use crate::audio::resample::ResampleError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -51,10 +53,40 @@ pub enum AnalyzeError {
         /// What was wrong with it.
         reason: String,
     },
+    /// The sample rate is none that speech is recorded at.
+    #[error(
+        "a sample rate of {rate_hz} Hz cannot be converted; export the recording at 8000 to 192000 Hz"
+    )]
+    UnsupportedRate {
+        /// The rate the file states.
+        rate_hz: u32,
+    },
+    /// Broken off on request.
+    #[error("cancelled")]
+    Cancelled,
     /// A fault of the program itself.
     #[error("an internal fault: {reason}; please report it")]
     Internal {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl From<DecodeError> for AnalyzeError {
+    fn from(error: DecodeError) -> AnalyzeError {
+        match error {
+            DecodeError::Empty => AnalyzeError::EmptyFile,
+            DecodeError::NotAudio => AnalyzeError::NotAudio,
+            DecodeError::UnsupportedCodec { codec } => AnalyzeError::UnsupportedCodec { codec },
+            DecodeError::Damaged { .. } => AnalyzeError::Damaged,
+            DecodeError::NoSamples => AnalyzeError::NoSamples,
+            DecodeError::NotFinite { .. } => AnalyzeError::NotFinite,
+            DecodeError::Resample(ResampleError::UnsupportedRate { rate_hz }) => {
+                AnalyzeError::UnsupportedRate { rate_hz }
+            }
+            DecodeError::Resample(error) => AnalyzeError::Internal {
+                reason: error.to_string(),
+            },
+        }
+    }
 }

@@ -1,6 +1,5 @@
-//! The outline of a clip, small enough to draw.
+//! The outline of a recording, small enough to draw.
 
-use crate::audio::Clip;
 use serde::{Deserialize, Serialize};
 
 /// Extremes of equal stretches of time, for drawing.
@@ -8,28 +7,72 @@ use serde::{Deserialize, Serialize};
 pub struct Waveform {
     /// Smallest and largest sample of each stretch, full scale ±1.
     pub extremes: Vec<(f32, f32)>,
+    /// Length of one stretch, samples at 16 kHz; the last may be shorter.
+    pub stretch_samples: usize,
 }
 
-impl Waveform {
-    /// How many stretches a long clip is divided into.
-    pub const N_STRETCHES: usize = 1_200;
+/// Gathers a [`Waveform`] of unknown length: when it has twice the wanted
+/// stretches, each two neighbours become one.
+#[derive(Debug)]
+pub(super) struct Outline {
+    extremes: Vec<(f32, f32)>,
+    stretch_samples: usize,
+    /// Samples in the last stretch.
+    filled: usize,
+}
 
-    /// Outlines a clip; a clip shorter than [`Waveform::N_STRETCHES`] samples
-    /// has one stretch a sample.
-    pub fn of(clip: &Clip) -> Waveform {
-        let samples = clip.samples();
-        let n = samples.len().min(Self::N_STRETCHES);
-        let extremes = (0..n)
-            .map(|i| {
-                let stretch = &samples[i * samples.len() / n..(i + 1) * samples.len() / n];
-                stretch
-                    .iter()
-                    .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &s| {
-                        (low.min(s), high.max(s))
+/// At most twice this many stretches are kept.
+const N_STRETCHES: usize = 1_000;
+
+impl Default for Outline {
+    fn default() -> Outline {
+        Outline {
+            extremes: Vec::new(),
+            stretch_samples: 16,
+            filled: 16,
+        }
+    }
+}
+
+impl Outline {
+    pub fn push(&mut self, samples: &[f32]) {
+        for &s in samples {
+            if self.filled == self.stretch_samples {
+                if self.extremes.len() == 2 * N_STRETCHES {
+                    self.halve();
+                }
+                self.extremes.push((s, s));
+                self.filled = 0;
+            }
+            if let Some((low, high)) = self.extremes.last_mut() {
+                *low = low.min(s);
+                *high = high.max(s);
+            }
+            self.filled += 1;
+        }
+    }
+
+    fn halve(&mut self) {
+        self.extremes = self
+            .extremes
+            .chunks(2)
+            .map(|pair| {
+                pair.iter()
+                    .fold((f32::INFINITY, f32::NEG_INFINITY), |m, p| {
+                        (m.0.min(p.0), m.1.max(p.1))
                     })
             })
             .collect();
-        Waveform { extremes }
+        self.stretch_samples *= 2;
+        // Called only between stretches, so the last is full again.
+        self.filled = self.stretch_samples;
+    }
+
+    pub fn finish(self) -> Waveform {
+        Waveform {
+            extremes: self.extremes,
+            stretch_samples: self.stretch_samples,
+        }
     }
 }
 
@@ -38,25 +81,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_every_extreme() {
-        let mut samples = vec![0.0; 50_000];
-        samples[12_345] = 0.9;
-        samples[40_000] = -0.7;
-        let outline = Waveform::of(&Clip::new(samples));
-        assert_eq!(outline.extremes.len(), Waveform::N_STRETCHES);
-        assert_eq!(
-            outline.extremes[12_345 * Waveform::N_STRETCHES / 50_000].1,
-            0.9
+    fn keeps_every_extreme_at_its_place() {
+        let mut samples = vec![0.0; 500_000];
+        samples[123_456] = 0.9;
+        samples[400_000] = -0.7;
+        let mut outline = Outline::default();
+        for piece in samples.chunks(777) {
+            outline.push(piece);
+        }
+        let waveform = outline.finish();
+        let n = waveform.extremes.len();
+        assert!(
+            (N_STRETCHES..=2 * N_STRETCHES).contains(&n),
+            "{n} stretches"
         );
-        assert!(outline.extremes.iter().any(|e| e.0 == -0.7));
+        assert_eq!(n, 500_000usize.div_ceil(waveform.stretch_samples));
+        assert_eq!(waveform.extremes[123_456 / waveform.stretch_samples].1, 0.9);
+        assert_eq!(
+            waveform.extremes[400_000 / waveform.stretch_samples].0,
+            -0.7
+        );
     }
 
     #[test]
-    fn short_and_empty_clips_are_outlined_too() {
-        assert_eq!(
-            Waveform::of(&Clip::new(vec![0.1, -0.2])).extremes,
-            [(0.1, 0.1), (-0.2, -0.2)]
-        );
-        assert!(Waveform::of(&Clip::default()).extremes.is_empty());
+    fn short_and_empty_recordings_are_outlined_too() {
+        let mut outline = Outline::default();
+        outline.push(&[0.1, -0.2]);
+        assert_eq!(outline.finish().extremes, [(-0.2, 0.1)]);
+        assert!(Outline::default().finish().extremes.is_empty());
     }
 }

@@ -1,6 +1,11 @@
 //! From bytes or a microphone to a [`Clip`]: mono `f32` at 16 000 Hz, with
 //! its loudness kept.
 
+pub mod decode;
+pub mod resample;
+
+pub use decode::{ClipReader, DecodeError, Decoded, load};
+
 /// The rate every clip has after this floor, in hertz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
 

@@ -1,1 +1,8 @@
-//! Analyses as CSV and JSON: pure functions.
+//! Analyses as JSON and CSV: pure functions, shared by the page's downloads
+//! and the command.
+
+mod csv;
+mod json;
+
+pub use csv::to_csv;
+pub use json::to_json;
