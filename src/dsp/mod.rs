@@ -1,1 +1,12 @@
-//! Signal processing that knows no speech.
+//! Signal processing that knows no speech: short-time spectra and the banks
+//! that summarise them.
+
+mod dct;
+mod mel;
+mod stft;
+mod window;
+
+pub use dct::Dct;
+pub use mel::{MelBank, hz_to_mel, mel_to_hz};
+pub use stft::{Spectrum, bin_frequencies_hz};
+pub use window::hann_periodic;

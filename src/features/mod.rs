@@ -1,65 +1,42 @@
 //! Speech features: one row per 10 ms frame.
 //!
 //! [`Extractor`] computes them offline ([`Extractor::extract`]) and live
-//! ([`Extractor::push`]); both give the same frames.
+//! ([`Extractor::push`]); both give the same frames, since nothing in a frame
+//! depends on the clip as a whole: decibels have an absolute reference and no
+//! limit relative to the loudest moment, and tuning is fixed at 440 Hz.
+//!
+//! Frame `t` is centred on sample `t · hop`; what lies outside the recording
+//! counts as zero. A recording of `n` samples has `1 + n / hop` frames.
 
-use serde::{Deserialize, Serialize};
+mod chroma;
+mod config;
+mod contrast;
+mod delta;
+mod extractor;
+mod matrix;
+mod pitch;
+mod spectral;
+mod temporal;
 
-/// Which features, and how they are computed. Stored in a model's header, so
-/// that a model always meets the features it was trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeatureConfig {
-    /// Window length of the transform, samples at 16 kHz.
-    pub n_fft: usize,
-    /// Step between frames, samples.
-    pub hop_samples: usize,
-}
+pub use config::{FeatureConfig, FeatureGroup};
+pub use extractor::Extractor;
+pub use matrix::FeatureMatrix;
 
-/// A row-major matrix `[frames, features]`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FeatureMatrix {
-    data: Vec<f32>,
-    n_features: usize,
-}
+use thiserror::Error;
 
-impl FeatureMatrix {
-    /// An empty matrix of the given width.
-    pub fn new(n_features: usize) -> FeatureMatrix {
-        FeatureMatrix {
-            data: Vec::new(),
-            n_features,
-        }
-    }
-
-    /// Wraps row-major values.
-    ///
-    /// # Panics
-    /// If the length is not a multiple of `n_features`.
-    pub fn from_rows(data: Vec<f32>, n_features: usize) -> FeatureMatrix {
-        assert!(
-            n_features > 0 && data.len().is_multiple_of(n_features),
-            "ragged feature matrix"
-        );
-        FeatureMatrix { data, n_features }
-    }
-
-    /// Number of frames (rows).
-    pub fn n_frames(&self) -> usize {
-        self.data.len().checked_div(self.n_features).unwrap_or(0)
-    }
-
-    /// Number of features (columns).
-    pub fn n_features(&self) -> usize {
-        self.n_features
-    }
-
-    /// One frame's features.
-    pub fn frame(&self, index: usize) -> &[f32] {
-        &self.data[index * self.n_features..(index + 1) * self.n_features]
-    }
-
-    /// All values, row-major.
-    pub fn as_slice(&self) -> &[f32] {
-        &self.data
-    }
+/// Why features cannot be computed.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum FeatureError {
+    /// The configuration makes no sense.
+    #[error("feature configuration: {reason}")]
+    Config {
+        /// What would make sense.
+        reason: String,
+    },
+    /// A sample is NaN or infinite.
+    #[error("sample {index} is not a finite number")]
+    NotFinite {
+        /// Which, from the start of the stream.
+        index: usize,
+    },
 }

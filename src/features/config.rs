@@ -1,0 +1,170 @@
+//! Which features, and how they are computed.
+
+use super::FeatureError;
+use serde::{Deserialize, Serialize};
+
+/// One kind of feature; it may fill several columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureGroup {
+    /// Mel band power, decibels.
+    LogMel,
+    /// Mel-frequency cepstral coefficients.
+    Mfcc,
+    /// Their slope over time, a frame.
+    MfccDelta,
+    /// Their curvature over time, a frame².
+    MfccDelta2,
+    /// Energy of the twelve pitch classes, `0..=1`.
+    Chroma,
+    /// Peak above valley in seven bands, decibels.
+    Contrast,
+    /// Share of samples that change sign, `0..=1`.
+    ZeroCrossingRate,
+    /// Mean square, decibels relative to full scale.
+    LogEnergy,
+    /// Pitch (octaves from 150 Hz, 0 where unvoiced) and voicing probability.
+    Pitch,
+    /// Spectral centroid, hertz.
+    Centroid,
+    /// Spectral bandwidth, hertz.
+    Bandwidth,
+    /// Frequency below which 85 % of the magnitude lies, hertz.
+    Rolloff,
+    /// Geometric over arithmetic mean of the power, `0..=1`.
+    Flatness,
+    /// Mean rise of the mel bands since the last frame, decibels.
+    Flux,
+}
+
+/// The features of a model, stored in its header, so that a model always
+/// meets the features it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureConfig {
+    /// Window length of the transform, samples at 16 kHz; even.
+    pub n_fft: usize,
+    /// Step between frames, samples.
+    pub hop_samples: usize,
+    /// Mel bands, also under the MFCC.
+    pub n_mels: usize,
+    /// Cepstral coefficients, at most `n_mels`.
+    pub n_mfcc: usize,
+    /// The groups, in the order of their columns.
+    pub groups: Vec<FeatureGroup>,
+}
+
+impl Default for FeatureConfig {
+    /// 25 ms windows every 10 ms, 64 mel bands, 20 coefficients, every group
+    /// the founding paper used with energy and pitch beside.
+    fn default() -> FeatureConfig {
+        FeatureConfig {
+            n_fft: 400,
+            hop_samples: 160,
+            n_mels: 64,
+            n_mfcc: 20,
+            groups: vec![
+                FeatureGroup::LogMel,
+                FeatureGroup::Mfcc,
+                FeatureGroup::MfccDelta,
+                FeatureGroup::MfccDelta2,
+                FeatureGroup::Chroma,
+                FeatureGroup::Contrast,
+                FeatureGroup::ZeroCrossingRate,
+                FeatureGroup::LogEnergy,
+                FeatureGroup::Pitch,
+            ],
+        }
+    }
+}
+
+impl FeatureConfig {
+    /// Every group there is.
+    pub fn all() -> FeatureConfig {
+        let mut config = FeatureConfig::default();
+        config.groups.extend([
+            FeatureGroup::Centroid,
+            FeatureGroup::Bandwidth,
+            FeatureGroup::Rolloff,
+            FeatureGroup::Flatness,
+            FeatureGroup::Flux,
+        ]);
+        config
+    }
+
+    /// Columns of one group.
+    pub fn width(&self, group: FeatureGroup) -> usize {
+        match group {
+            FeatureGroup::LogMel => self.n_mels,
+            FeatureGroup::Mfcc | FeatureGroup::MfccDelta | FeatureGroup::MfccDelta2 => self.n_mfcc,
+            FeatureGroup::Chroma => 12,
+            FeatureGroup::Contrast => 7,
+            FeatureGroup::Pitch => 2,
+            _ => 1,
+        }
+    }
+
+    /// Columns in all.
+    pub fn n_features(&self) -> usize {
+        self.groups.iter().map(|g| self.width(*g)).sum()
+    }
+
+    /// A name with its unit for every column, in order, as the CSV header has it.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::with_capacity(self.n_features());
+        for group in &self.groups {
+            let n = self.width(*group);
+            let mut numbered = |stem: &str, unit: &str, first: usize| {
+                names.extend((first..first + n).map(|i| format!("{stem}_{i}{unit}")));
+            };
+            match group {
+                FeatureGroup::LogMel => numbered("log_mel", "_db", 0),
+                FeatureGroup::Mfcc => numbered("mfcc", "", 0),
+                FeatureGroup::MfccDelta => numbered("mfcc_delta", "", 0),
+                FeatureGroup::MfccDelta2 => numbered("mfcc_delta2", "", 0),
+                FeatureGroup::Chroma => {
+                    let classes = [
+                        "c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b",
+                    ];
+                    names.extend(classes.map(|c| format!("chroma_{c}")));
+                }
+                FeatureGroup::Contrast => numbered("contrast", "_db", 0),
+                FeatureGroup::ZeroCrossingRate => names.push("zero_crossing_rate".into()),
+                FeatureGroup::LogEnergy => names.push("log_energy_dbfs".into()),
+                FeatureGroup::Pitch => {
+                    names.extend(["f0_octaves".into(), "voicing_probability".into()])
+                }
+                FeatureGroup::Centroid => names.push("centroid_hz".into()),
+                FeatureGroup::Bandwidth => names.push("bandwidth_hz".into()),
+                FeatureGroup::Rolloff => names.push("rolloff_hz".into()),
+                FeatureGroup::Flatness => names.push("flatness".into()),
+                FeatureGroup::Flux => names.push("flux_db".into()),
+            }
+        }
+        names
+    }
+
+    /// Refuses what cannot be computed.
+    ///
+    /// # Errors
+    /// [`FeatureError::Config`].
+    pub fn check(&self) -> Result<(), FeatureError> {
+        let fault = |reason: &str| {
+            Err(FeatureError::Config {
+                reason: reason.to_owned(),
+            })
+        };
+        if !(64..=8_192).contains(&self.n_fft) || !self.n_fft.is_multiple_of(2) {
+            return fault("n_fft must be even and within 64..=8192");
+        }
+        if self.hop_samples == 0 || self.hop_samples > self.n_fft {
+            return fault("hop_samples must be within 1..=n_fft");
+        }
+        if self.n_mels == 0 || self.n_mels > 256 || self.n_mfcc == 0 || self.n_mfcc > self.n_mels {
+            return fault("n_mels must be within 1..=256 and n_mfcc within 1..=n_mels");
+        }
+        if self.groups.is_empty() {
+            return fault("at least one group of features is needed");
+        }
+        Ok(())
+    }
+}
