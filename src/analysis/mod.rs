@@ -1,9 +1,11 @@
 //! From scores to what a person reads: the overall answer, the timeline, and
 //! the waveform they lie on.
 
+mod analyzer;
 mod error;
 mod waveform;
 
+pub use analyzer::{Analyzer, MINIMUM_S, SILENCE_DBFS, analyze, analyze_stream};
 pub use error::AnalyzeError;
 pub use waveform::Waveform;
 

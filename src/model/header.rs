@@ -1,0 +1,110 @@
+//! What a model file says about itself.
+
+use super::calibration::Calibration;
+use super::normalize::Normalizer;
+use crate::features::FeatureConfig;
+use serde::{Deserialize, Serialize};
+
+/// Raised whenever a file of the old form can no longer be read.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Which recurrence a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cell {
+    /// Long short-term memory, gates in PyTorch's order i, f, g, o.
+    Lstm,
+    /// Elman's network with tanh.
+    SimpleRnn,
+}
+
+impl Cell {
+    /// Gates a unit has: rows of the weights are `n_gates · hidden`.
+    pub fn n_gates(self) -> usize {
+        match self {
+            Cell::Lstm => 4,
+            Cell::SimpleRnn => 1,
+        }
+    }
+}
+
+/// A stack of recurrent layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecurrentConfig {
+    /// The recurrence.
+    pub cell: Cell,
+    /// Units of one direction.
+    pub hidden: usize,
+    /// Layers, one upon the other.
+    pub n_layers: usize,
+    /// Whether each layer also reads backwards.
+    pub bidirectional: bool,
+}
+
+impl RecurrentConfig {
+    /// One or two.
+    pub fn n_directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+}
+
+/// The network's shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Consecutive frames whose mean is one step of the network.
+    pub frames_per_step: usize,
+    /// Whether each step also carries its features normalised over the window
+    /// itself, beside those normalised over the training data. The first says
+    /// how the voice moves, the second how loud and how high it is.
+    pub window_normalized: bool,
+    /// Output channels of the convolutions before the recurrent layers; each
+    /// spans six steps and halves their number.
+    pub convolutions: Vec<usize>,
+    /// The recurrent layers; a pooled head over a front end may do without.
+    pub recurrent: Option<RecurrentConfig>,
+    /// Units of the dense layer between pooling and classes.
+    pub dense: usize,
+    /// Share of values dropped before the dense layers and between recurrent
+    /// layers in training, `0..1`.
+    pub dropout: f32,
+}
+
+/// How and on what a model was trained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingFacts {
+    /// Corpora and how many clips of each were used.
+    pub corpora: Vec<(String, usize)>,
+    /// Speakers trained on, `corpus/speaker`.
+    pub speakers: Vec<String>,
+    /// Passes over the data that the shipped weights saw.
+    pub epochs: usize,
+    /// Seed of weights, order and augmentation.
+    pub seed: u64,
+    /// Version of the program that trained.
+    pub program_version: String,
+    /// Licence of the weights, which follows from the corpora.
+    pub license: String,
+}
+
+/// Everything about a model but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelHeader {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Short name, as shown to people: `lstm`, `simple-rnn`, `undertone`, ….
+    pub name: String,
+    /// Class names in the order of the network's outputs.
+    pub classes: Vec<String>,
+    /// The speech features the model reads.
+    pub features: FeatureConfig,
+    /// The network's shape.
+    pub architecture: Architecture,
+    /// Statistics of the training data, one pair a feature.
+    pub normalizer: Normalizer,
+    /// How logits become probabilities.
+    pub calibration: Calibration,
+    /// How and on what it was trained.
+    pub training: TrainingFacts,
+    /// SHA-256 of the weights' bytes, lower-case hexadecimal.
+    pub checksum: String,
+}

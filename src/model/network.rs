@@ -1,0 +1,161 @@
+//! The one forward graph: training, the command and the page run this.
+
+use super::header::Architecture;
+use super::pooling::{AttentivePooling, mask};
+use super::recurrent::RecurrentStack;
+use crate::emotion::N_EMOTIONS;
+use candle_core::{Result, Tensor};
+use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, linear};
+
+/// Makes a dropout mask of the given shape: zeros for what is dropped,
+/// `1 / (1 − dropout)` for the rest.
+pub type DropMask<'a> = dyn Fn(&[usize]) -> Result<Tensor> + 'a;
+
+/// Convolutions, recurrent layers, attentive pooling, dense layers.
+#[derive(Clone, Debug)]
+pub struct Network {
+    convolutions: Vec<Linear>,
+    recurrent: Option<RecurrentStack>,
+    pooling: AttentivePooling,
+    pooled_norm: BatchNorm,
+    dense: Linear,
+    classes: Linear,
+}
+
+impl Network {
+    /// Reads the weights of a network that takes `n_inputs` values a step.
+    ///
+    /// # Errors
+    /// If a weight is missing or has another shape.
+    pub fn new(architecture: &Architecture, n_inputs: usize, vb: &VarBuilder) -> Result<Network> {
+        let mut width = n_inputs;
+        let mut convolutions = Vec::new();
+        for (i, &channels) in architecture.convolutions.iter().enumerate() {
+            convolutions.push(linear(
+                6 * width,
+                channels,
+                vb.pp(format!("convolutions.{i}")),
+            )?);
+            width = channels;
+        }
+        let recurrent = architecture
+            .recurrent
+            .as_ref()
+            .map(|config| RecurrentStack::new(config, width, &vb.pp("recurrent")))
+            .transpose()?;
+        if let Some(recurrent) = &recurrent {
+            width = recurrent.n_outputs();
+        }
+        let n_pooled = AttentivePooling::n_outputs(width);
+        Ok(Network {
+            convolutions,
+            recurrent,
+            pooling: AttentivePooling::new(width, &vb.pp("pooling"))?,
+            pooled_norm: batch_norm(n_pooled, 1e-5, vb.pp("pooled_norm"))?,
+            dense: linear(n_pooled, architecture.dense, vb.pp("dense"))?,
+            classes: linear(architecture.dense, N_EMOTIONS, vb.pp("classes"))?,
+        })
+    }
+
+    /// `x` `[batch, steps, inputs]` → logits `[batch, classes]`; sequence `i`
+    /// is `lengths[i]` steps long (at least one) and the rest is padding. With
+    /// `dropout` the network trains: values are dropped, and the batch's own
+    /// statistics normalise and are remembered.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        lengths: &[usize],
+        dropout: Option<&DropMask>,
+    ) -> Result<Tensor> {
+        let drop = |x: Tensor| match dropout {
+            Some(dropout) => x.mul(&dropout(x.dims())?),
+            None => Ok(x),
+        };
+        let training = dropout.is_some();
+        let mut x = x.clone();
+        let mut lengths = lengths.to_vec();
+        for convolution in &self.convolutions {
+            x = convolution.forward(&spans_of_six(&x)?)?.relu()?;
+            lengths = lengths.iter().map(|l| l.div_ceil(2)).collect();
+            let mask = mask(&lengths, x.dim(1)?, x.device())?;
+            x = drop(x.broadcast_mul(&mask.unsqueeze(2)?)?)?;
+        }
+        if let Some(recurrent) = &self.recurrent {
+            x = recurrent.forward(&x, &lengths, training, drop)?;
+        }
+        let pooled = self.pooling.forward(&x, &lengths)?;
+        let pooled = drop(self.pooled_norm.forward_t(&pooled, training)?)?;
+        let hidden = drop(self.dense.forward(&pooled)?.relu()?)?;
+        self.classes.forward(&hidden)
+    }
+}
+
+/// The input of a convolution over six steps with stride two, as rows:
+/// `[batch, steps, width]` → `[batch, ⌈steps / 2⌉, 6 · width]`. Beyond the ends
+/// lie zeros.
+fn spans_of_six(x: &Tensor) -> Result<Tensor> {
+    let (batch, n_steps, width) = x.dims3()?;
+    let n_pairs = n_steps.div_ceil(2);
+    let padded = x.pad_with_zeros(1, 2, 2 + 2 * n_pairs - n_steps)?;
+    let pairs = padded.reshape((batch, n_pairs + 2, 2 * width))?;
+    let shifted = (0..3)
+        .map(|shift| pairs.narrow(1, shift, n_pairs))
+        .collect::<Result<Vec<_>>>()?;
+    Tensor::cat(&shifted, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::header::{Cell, RecurrentConfig};
+    use candle_core::{DType, Device};
+    use candle_nn::VarMap;
+
+    fn architecture() -> Architecture {
+        Architecture {
+            frames_per_step: 1,
+            window_normalized: false,
+            convolutions: vec![8, 6],
+            recurrent: Some(RecurrentConfig {
+                cell: Cell::Lstm,
+                hidden: 5,
+                n_layers: 2,
+                bidirectional: true,
+            }),
+            dense: 7,
+            dropout: 0.0,
+        }
+    }
+
+    #[test]
+    fn spans_overlap_and_end_in_zeros() -> Result<()> {
+        let x = Tensor::arange(1f32, 6.0, &Device::Cpu)?.reshape((1, 5, 1))?;
+        assert_eq!(
+            spans_of_six(&x)?.to_vec3::<f32>()?[0],
+            [
+                [0.0, 0.0, 1.0, 2.0, 3.0, 4.0],
+                [1.0, 2.0, 3.0, 4.0, 5.0, 0.0],
+                [3.0, 4.0, 5.0, 0.0, 0.0, 0.0],
+            ]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn padding_and_company_change_nothing() -> Result<()> {
+        let (map, device) = (VarMap::new(), Device::Cpu);
+        let vb = VarBuilder::from_varmap(&map, DType::F32, &device);
+        let network = Network::new(&architecture(), 3, &vb)?;
+        let long = Tensor::randn(0f32, 1.0, (1, 23, 3), &device)?;
+        let short = Tensor::randn(0f32, 1.0, (1, 10, 3), &device)?;
+        let alone = network.forward(&short, &[10], None)?;
+        let batch = Tensor::cat(&[long, short.pad_with_zeros(1, 0, 13)?], 0)?;
+        let together = network.forward(&batch, &[23, 10], None)?.narrow(0, 1, 1)?;
+        let difference = (alone - together)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        assert!(difference < 1e-5, "{difference}");
+        Ok(())
+    }
+}
