@@ -1,1 +1,33 @@
 //! The page.
+//!
+//! # Handles for tests
+//! Every element a person acts on or reads carries a `data-testid` that stays:
+//!
+//! | `data-testid` | what it is | attributes |
+//! | --- | --- | --- |
+//! | `app` | the whole page | `data-phase` = `idle` `recording` `analyzing` `done` `failed` |
+//! | `record-button` | starts and stops the microphone | `aria-pressed` = `true` while recording |
+//! | `level-meter` | level while recording; present only then | `aria-valuenow` = level in dBFS, −60…0 |
+//! | `elapsed` | time recorded, `m:ss`; present only while recording | |
+//! | `drop-zone` | takes dropped files; also a button | |
+//! | `file-input` | the hidden `<input type=file>` behind the drop zone | |
+//! | `sample` | a sample clip, one button each | `data-sample` = file name |
+//! | `engine-status` | what the engine is doing | `data-state` = `starting` `loading` `ready` `failed` |
+//! | `engine-retry` | starts the engine again; present only when it failed | |
+//! | `progress` | how far the analysis is; present only while analysing | `data-value` = `0`–`1` |
+//! | `cancel-button` | breaks the analysis off; present only while analysing | |
+//! | `error` | one sentence and what to do next; present only after a failure | `data-kind` = e.g. `empty-file` `not-audio` `no-samples` `not-finite` `too-short` `silent` `damaged` `model` `mic-denied` `mic-missing` `mic-silent` |
+//! | `error-dismiss` | closes the error | |
+//! | `result` | the last result, kept until a new one; absent before the first | `data-file` = file name |
+//! | `result-label` | leading emotion, or "not sure" | `data-emotion`, `data-sure` = `true` `false` |
+//! | `result-confidence` | its probability in words and figures | `data-value` = `0`–`1` |
+//! | `score` | one bar, eight of them | `data-emotion`, `data-value` = `0`–`1` |
+//! | `notice` | something true of the recording, e.g. that it was cut short | `data-kind` = e.g. `truncated` |
+//! | `waveform` | the drawing of the sound | |
+//! | `timeline-segment` | a stretch of one emotion under the waveform | `data-emotion`, `data-start`, `data-end` (seconds) |
+//! | `seek` | the slider over waveform and timeline (arrow keys, Home, End) | `aria-valuenow` = seconds |
+//! | `play-button` | plays and pauses | `aria-pressed` |
+//! | `position` | where playback is, `m:ss.s / m:ss.s` | |
+//! | `download-json`, `download-csv` | save the result | |
+//! | `privacy` | the line that says nothing leaves the device | |
+//! | `announcer` | the live region for screen readers | |
