@@ -57,6 +57,14 @@ impl FeatureMatrix {
         &self.data[index * self.n_features..(index + 1) * self.n_features]
     }
 
+    /// Row `index`, to be changed.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn frame_mut(&mut self, index: usize) -> &mut [f32] {
+        &mut self.data[index * self.n_features..][..self.n_features]
+    }
+
     /// All values, row-major.
     pub fn as_slice(&self) -> &[f32] {
         &self.data

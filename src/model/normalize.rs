@@ -103,12 +103,33 @@ pub fn steps(
     window_normalized: bool,
 ) -> FeatureMatrix {
     let n_features = frames.n_features();
-    let n_steps = range.len().div_ceil(frames_per_step);
+    let means = averaged(frames, range, frames_per_step);
     let width = if window_normalized {
         2 * n_features
     } else {
         n_features
     };
+    let n_steps = means.n_frames();
+    let own = window_normalized.then(|| Normalizer::fit([&means]));
+    let mut rows = vec![0.0; n_steps * width];
+    for (step, row) in rows.chunks_exact_mut(width).enumerate() {
+        normalizer.apply(means.frame(step), &mut row[..n_features]);
+        if let Some(own) = &own {
+            own.apply(means.frame(step), &mut row[n_features..]);
+        }
+    }
+    FeatureMatrix::from_rows(rows, width)
+}
+
+/// Means of `frames_per_step` consecutive frames of a range, the last of what
+/// is left: `[steps, features]`.
+pub fn averaged(
+    frames: &FeatureMatrix,
+    range: Range<usize>,
+    frames_per_step: usize,
+) -> FeatureMatrix {
+    let n_features = frames.n_features();
+    let n_steps = range.len().div_ceil(frames_per_step);
     let mut means = vec![0.0; n_steps * n_features];
     for (step, mean) in means.chunks_exact_mut(n_features).enumerate() {
         let start = range.start + step * frames_per_step;
@@ -119,16 +140,7 @@ pub fn steps(
             }
         }
     }
-    let means = FeatureMatrix::from_rows(means, n_features);
-    let own = window_normalized.then(|| Normalizer::fit([&means]));
-    let mut rows = vec![0.0; n_steps * width];
-    for (step, row) in rows.chunks_exact_mut(width).enumerate() {
-        normalizer.apply(means.frame(step), &mut row[..n_features]);
-        if let Some(own) = &own {
-            own.apply(means.frame(step), &mut row[n_features..]);
-        }
-    }
-    FeatureMatrix::from_rows(rows, width)
+    FeatureMatrix::from_rows(means, n_features)
 }
 
 #[cfg(test)]

@@ -1,1 +1,16 @@
-//! Corpora, splits, training and evaluation.
+//! From labelled recordings to a model file, and to figures that hold.
+//!
+//! [`corpora`] reads the recordings, [`split`] keeps speakers apart,
+//! [`examples`] turns them into frames by the very staircase that the page
+//! runs, [`trainer`] fits the network, and [`evaluate`] measures a finished
+//! model through [`crate::analysis`], as a user would meet it.
+
+pub mod augment;
+pub mod batches;
+pub mod corpora;
+pub mod evaluate;
+pub mod examples;
+pub mod metrics;
+pub mod optimizer;
+pub mod split;
+pub mod trainer;

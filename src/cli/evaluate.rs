@@ -1,0 +1,82 @@
+//! `undertone evaluate`.
+
+use super::analyze::{model_bytes, named};
+use super::{Outcome, progress_bar, write};
+use crate::model::Artifact;
+use crate::train::corpora;
+use crate::train::evaluate::{Evaluation, evaluate};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Folder of corpora under their official names, or with a manifest.csv
+    /// (corpus,path,speaker,sex,emotion,seconds)
+    #[arg(long)]
+    corpora: PathBuf,
+    /// A model file instead of the built-in one
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// Where to write the figures as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let path = arguments.model.as_deref();
+    let model = Artifact::from_bytes(&model_bytes(path)?).map_err(|e| named(path, e))?;
+    let recordings = corpora::read(&arguments.corpora)?;
+    let bar = progress_bar("evaluating");
+    let evaluation = evaluate(&model, &recordings, &bar).map_err(|e| named(path, e))?;
+    bar.finish_and_clear();
+    print(&evaluation);
+    if let Some(path) = &arguments.json {
+        write(path, serde_json::to_string_pretty(&evaluation)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line a corpus, then each corpus's classes and confusions.
+pub(super) fn print(evaluation: &Evaluation) {
+    println!(
+        "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7}",
+        "corpus", "clips", "skipped", "speakers", "accuracy", "UAR", "ECE"
+    );
+    for (name, report) in &evaluation.corpora {
+        println!(
+            "{name:<12} {:>6} {:>8} {:>9} {:>9.3} {:>7.3} {:>7.3}",
+            report.clips,
+            report.skipped,
+            report.speakers,
+            report.metrics.accuracy,
+            report.metrics.uar,
+            report.metrics.ece
+        );
+    }
+    for (name, report) in &evaluation.corpora {
+        println!("\n{name}: a row for what was shown, a column for what was heard");
+        print!(
+            "{:<10} {:>9} {:>6} {:>6}  ",
+            "", "precision", "recall", "F1"
+        );
+        report
+            .classes
+            .iter()
+            .for_each(|c| print!(" {:>4.4}", c.name()));
+        println!();
+        for ((class, metrics), row) in report
+            .metrics
+            .per_class
+            .iter()
+            .zip(&report.metrics.confusion)
+        {
+            print!(
+                "{class:<10} {:>9.2} {:>6.2} {:>6.2}  ",
+                metrics.precision, metrics.recall, metrics.f1
+            );
+            row.iter().for_each(|n| print!(" {n:>4}"));
+            println!();
+        }
+    }
+}

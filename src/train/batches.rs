@@ -1,0 +1,242 @@
+//! Examples of like length together, padded to the longest.
+
+use super::examples::{Corpus, Example};
+use crate::emotion::N_EMOTIONS;
+use crate::features::FeatureMatrix;
+use crate::model::header::Architecture;
+use crate::model::normalize::{Normalizer, steps};
+use candle_core::{Device, Result, Tensor};
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+/// Added to the logit of a class that a corpus does not tell apart.
+pub const MASKED: f32 = -1e9;
+
+/// Longest stretch trained on at once, seconds.
+const MAX_CROP_S: f64 = 4.0;
+
+/// A padded batch.
+pub struct Batch {
+    /// `[batch, steps, inputs]`, padded with zeros.
+    pub x: Tensor,
+    /// True steps of each.
+    pub lengths: Vec<usize>,
+    /// Target distribution `[batch, classes]`.
+    pub targets: Tensor,
+    /// Zero or [`MASKED`] for each class, `[batch, classes]`.
+    pub mask: Tensor,
+    /// Weight of each example in the loss, `[batch]`.
+    pub weights: Tensor,
+}
+
+/// How steps become a batch.
+pub struct Batching<'a> {
+    /// The network's shape.
+    pub architecture: &'a Architecture,
+    /// Training data's statistics.
+    pub normalizer: &'a Normalizer,
+    /// The corpora, for their classes.
+    pub corpora: &'a [Corpus],
+    /// Seconds of a step.
+    pub step_s: f64,
+    /// Share of a target spread over the corpus's classes, `0..1`.
+    pub label_smoothing: f32,
+    /// Weight of each class of each corpus: rare ones count more.
+    pub class_weights: &'a [[f32; N_EMOTIONS]],
+}
+
+impl Batching<'_> {
+    /// Whole recordings as they are, for measuring.
+    ///
+    /// # Errors
+    /// If a tensor cannot be made.
+    pub fn whole(&self, examples: &[&Example]) -> Result<Batch> {
+        let rows = examples
+            .iter()
+            .map(|e| self.rows(&e.views[0], 0..e.views[0].n_frames()))
+            .collect();
+        self.batch(examples, rows)
+    }
+
+    /// A random view of each, cropped, with stretches of time and of features
+    /// blanked (Park et al. 2019, "SpecAugment", without warping).
+    ///
+    /// # Errors
+    /// If a tensor cannot be made.
+    pub fn varied(&self, examples: &[&Example], rng: &mut impl Rng) -> Result<Batch> {
+        let longest = (MAX_CROP_S / self.step_s) as usize;
+        let rows = examples
+            .iter()
+            .map(|e| {
+                let view = &e.views[rng.random_range(0..e.views.len())];
+                let n = view.n_frames();
+                let kept = ((n as f32 * rng.random_range(0.7..1.0f32)) as usize).clamp(1, longest);
+                let start = rng.random_range(0..=n - kept.min(n));
+                let mut rows = self.rows(view, start..start + kept.min(n));
+                blank(&mut rows, self.architecture.window_normalized, rng);
+                rows
+            })
+            .collect();
+        self.batch(examples, rows)
+    }
+
+    fn rows(&self, view: &FeatureMatrix, range: std::ops::Range<usize>) -> FeatureMatrix {
+        // Views are averaged already.
+        let normalized = self.architecture.window_normalized;
+        steps(view, range, self.normalizer, 1, normalized)
+    }
+
+    fn batch(&self, examples: &[&Example], rows: Vec<FeatureMatrix>) -> Result<Batch> {
+        let lengths: Vec<usize> = rows.iter().map(FeatureMatrix::n_frames).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let width = rows.first().map_or(0, FeatureMatrix::n_features);
+        let n = examples.len();
+        let mut x = vec![0.0; n * longest * width];
+        for (row, matrix) in x.chunks_exact_mut(longest * width).zip(&rows) {
+            row[..matrix.as_slice().len()].copy_from_slice(matrix.as_slice());
+        }
+        let mut targets = vec![0.0; n * N_EMOTIONS];
+        let mut mask = vec![0.0; n * N_EMOTIONS];
+        let mut weights = Vec::with_capacity(n);
+        for (i, example) in examples.iter().enumerate() {
+            let classes = &self.corpora[example.corpus].classes;
+            let n_classes = classes.iter().filter(|c| **c).count() as f32;
+            for (class, told_apart) in classes.iter().enumerate() {
+                let at = i * N_EMOTIONS + class;
+                if *told_apart {
+                    targets[at] = self.label_smoothing / n_classes;
+                } else {
+                    mask[at] = MASKED;
+                }
+            }
+            targets[i * N_EMOTIONS + example.emotion.index()] += 1.0 - self.label_smoothing;
+            weights.push(self.class_weights[example.corpus][example.emotion.index()]);
+        }
+        let device = Device::Cpu;
+        Ok(Batch {
+            x: Tensor::from_vec(x, (n, longest, width), &device)?,
+            lengths,
+            targets: Tensor::from_vec(targets, (n, N_EMOTIONS), &device)?,
+            mask: Tensor::from_vec(mask, (n, N_EMOTIONS), &device)?,
+            weights: Tensor::from_vec(weights, n, &device)?,
+        })
+    }
+}
+
+/// Blanks one stretch of time (up to a sixth) and two bands of neighbouring
+/// features (up to an eighth each), in both halves of a row alike.
+fn blank(rows: &mut FeatureMatrix, two_halves: bool, rng: &mut impl Rng) {
+    let (n, width) = (rows.n_frames(), rows.n_features());
+    let n_features = if two_halves { width / 2 } else { width };
+    let mut stretch = |of: usize, share: usize| {
+        let length = rng.random_range(0..=of / share);
+        let start = rng.random_range(0..=of - length);
+        start..start + length
+    };
+    let time = stretch(n, 6);
+    let bands = [stretch(n_features, 8), stretch(n_features, 8)];
+    for i in 0..n {
+        let row = rows.frame_mut(i);
+        if time.contains(&i) {
+            row.fill(0.0);
+        }
+        for half in row.chunks_exact_mut(n_features) {
+            for band in &bands {
+                half[band.clone()].fill(0.0);
+            }
+        }
+    }
+}
+
+/// An epoch's order: at most `per_corpus` random clips of each corpus, in
+/// batches of clips of like length, the batches in random order.
+pub fn epoch(
+    examples: &[Example],
+    n_corpora: usize,
+    per_corpus: usize,
+    batch_size: usize,
+    rng: &mut impl Rng,
+) -> Vec<Vec<usize>> {
+    let mut chosen = Vec::new();
+    for corpus in 0..n_corpora {
+        let mut own: Vec<usize> = (0..examples.len())
+            .filter(|i| examples[*i].corpus == corpus)
+            .collect();
+        own.shuffle(rng);
+        own.truncate(per_corpus);
+        chosen.extend(own);
+    }
+    chosen.shuffle(rng);
+    // Sorting within pools of some batches keeps lengths alike and company new.
+    let mut batches: Vec<Vec<usize>> = chosen
+        .chunks(batch_size * 16)
+        .flat_map(|pool| {
+            let mut pool = pool.to_vec();
+            pool.sort_by_key(|i| examples[*i].views[0].n_frames());
+            pool.chunks(batch_size)
+                .map(<[usize]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .filter(|batch| batch.len() > 1)
+        .collect();
+    batches.shuffle(rng);
+    batches
+}
+
+/// The inverse of each class's share within its corpus, at most four, so that
+/// a mean over the corpus's clips is one.
+pub fn class_weights(examples: &[Example], n_corpora: usize) -> Vec<[f32; N_EMOTIONS]> {
+    let mut counts = vec![[0usize; N_EMOTIONS]; n_corpora];
+    for example in examples {
+        counts[example.corpus][example.emotion.index()] += 1;
+    }
+    counts
+        .into_iter()
+        .map(|counts| {
+            let total: usize = counts.iter().sum();
+            let n_classes = counts.iter().filter(|n| **n > 0).count();
+            counts.map(|n| (total as f32 / (n_classes * n).max(1) as f32).min(4.0))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    fn example(corpus: usize, emotion: Emotion, n: usize) -> Example {
+        Example {
+            corpus,
+            emotion,
+            views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1)],
+        }
+    }
+
+    #[test]
+    fn an_epoch_takes_each_clip_at_most_once_and_no_corpus_too_often() {
+        let examples: Vec<Example> = (0..100)
+            .map(|i| example(i % 3 / 2, Emotion::Sad, 1 + i))
+            .collect();
+        let batches = epoch(&examples, 2, 40, 8, &mut StdRng::seed_from_u64(1));
+        let mut seen: Vec<usize> = batches.concat();
+        assert_eq!(
+            seen.iter().filter(|i| examples[**i].corpus == 0).count(),
+            40
+        );
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), batches.concat().len());
+    }
+
+    #[test]
+    fn rare_classes_weigh_more() {
+        let mut examples: Vec<Example> = (0..3).map(|_| example(0, Emotion::Sad, 1)).collect();
+        examples.push(example(0, Emotion::Angry, 1));
+        let weights = class_weights(&examples, 1);
+        assert_eq!(weights[0][Emotion::Angry.index()], 2.0);
+        assert!((weights[0][Emotion::Sad.index()] - 2.0 / 3.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,146 @@
+//! Figures of merit.
+
+use crate::emotion::{Emotion, N_EMOTIONS, Scores};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Bins of the calibration error (Guo et al. 2017 use fifteen).
+const N_BINS: usize = 15;
+
+/// A label and what the model said, over the classes in question.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// What the recording shows.
+    pub truth: Emotion,
+    /// Probabilities, zero for classes out of question.
+    pub scores: Scores,
+}
+
+/// Precision, recall and F1 of one class, each `0..=1`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassMetrics {
+    /// Share of the answers of this class that are right.
+    pub precision: f64,
+    /// Share of the clips of this class that are found.
+    pub recall: f64,
+    /// Harmonic mean of the two.
+    pub f1: f64,
+    /// Clips of this class.
+    pub clips: usize,
+}
+
+/// How well a set of outcomes fits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Share of right answers, `0..=1`.
+    pub accuracy: f64,
+    /// Unweighted average recall: the mean of the classes' recalls, `0..=1`.
+    pub uar: f64,
+    /// Expected calibration error, `0..=1`: mean distance of confidence from
+    /// accuracy over fifteen bins of equal width (Guo et al. 2017, equation 3).
+    pub ece: f64,
+    /// By class.
+    pub per_class: BTreeMap<Emotion, ClassMetrics>,
+    /// Rows truth, columns answer, both in the order of `classes`.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+impl Metrics {
+    /// Measures outcomes over `classes`; no outcomes give zeros.
+    pub fn of(outcomes: &[Outcome], classes: &[Emotion]) -> Metrics {
+        let mut counts = [[0usize; N_EMOTIONS]; N_EMOTIONS];
+        for outcome in outcomes {
+            counts[outcome.truth.index()][outcome.scores.top().0.index()] += 1;
+        }
+        let ratio = |a: usize, b: usize| if b == 0 { 0.0 } else { a as f64 / b as f64 };
+        let per_class: BTreeMap<Emotion, ClassMetrics> = classes
+            .iter()
+            .map(|class| {
+                let i = class.index();
+                let hits = counts[i][i];
+                let clips: usize = counts[i].iter().sum();
+                let answers: usize = counts.iter().map(|row| row[i]).sum();
+                let metrics = ClassMetrics {
+                    precision: ratio(hits, answers),
+                    recall: ratio(hits, clips),
+                    f1: ratio(2 * hits, clips + answers),
+                    clips,
+                };
+                (*class, metrics)
+            })
+            .collect();
+        let hits = (0..N_EMOTIONS).map(|i| counts[i][i]).sum();
+        let heard: Vec<f64> = per_class
+            .values()
+            .filter(|c| c.clips > 0)
+            .map(|c| c.recall)
+            .collect();
+        Metrics {
+            accuracy: ratio(hits, outcomes.len()),
+            uar: heard.iter().sum::<f64>() / heard.len().max(1) as f64,
+            ece: expected_calibration_error(outcomes),
+            confusion: classes
+                .iter()
+                .map(|t| {
+                    classes
+                        .iter()
+                        .map(|a| counts[t.index()][a.index()])
+                        .collect()
+                })
+                .collect(),
+            per_class,
+        }
+    }
+}
+
+fn expected_calibration_error(outcomes: &[Outcome]) -> f64 {
+    let mut bins = [(0.0f64, 0.0f64); N_BINS];
+    for outcome in outcomes {
+        let (answer, confidence) = outcome.scores.top();
+        let bin = &mut bins[((confidence * N_BINS as f32) as usize).min(N_BINS - 1)];
+        bin.0 += f64::from(confidence);
+        bin.1 += f64::from(u8::from(answer == outcome.truth));
+    }
+    let gaps: f64 = bins.iter().map(|(sure, right)| (sure - right).abs()).sum();
+    gaps / outcomes.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(truth: Emotion, answer: Emotion, confidence: f32) -> Outcome {
+        let mut weights = [(1.0 - confidence) / 7.0; N_EMOTIONS];
+        weights[answer.index()] = confidence;
+        Outcome {
+            truth,
+            scores: Scores::from_weights(weights),
+        }
+    }
+
+    #[test]
+    fn figures_match_those_by_hand() {
+        use Emotion::{Happy, Sad};
+        let outcomes = [
+            outcome(Sad, Sad, 0.9),
+            outcome(Sad, Sad, 0.9),
+            outcome(Sad, Happy, 0.6),
+            outcome(Happy, Happy, 0.6),
+        ];
+        let m = Metrics::of(&outcomes, &[Happy, Sad]);
+        assert_eq!(m.accuracy, 0.75);
+        assert!((m.uar - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
+        assert_eq!(m.confusion, [[1, 0], [1, 2]]);
+        assert_eq!(m.per_class[&Happy].precision, 0.5);
+        assert!((m.per_class[&Sad].f1 - 0.8).abs() < 1e-12);
+        // Bins: 0.9 twice, both right; 0.6 twice, one right.
+        assert!((m.ece - (2.0 * 0.1 + (1.2 - 1.0)) / 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_class_never_heard_does_not_count() {
+        let m = Metrics::of(&[outcome(Emotion::Sad, Emotion::Sad, 0.9)], &Emotion::ALL);
+        assert_eq!(m.uar, 1.0);
+        assert_eq!(Metrics::of(&[], &Emotion::ALL).accuracy, 0.0);
+    }
+}

@@ -1,0 +1,156 @@
+//! Speakers kept apart: nobody is heard both in training and in a test.
+
+use super::corpora::Recording;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Folds of the speaker-independent protocol.
+pub const N_FOLDS: usize = 5;
+
+/// RAVDESS's published actor folds (Mak-Sim/ResLSTM-SER), so that figures
+/// compare.
+const RAVDESS_FOLDS: [&[&str]; N_FOLDS] = [
+    &["02", "05", "14", "15", "16"],
+    &["03", "06", "07", "13", "18"],
+    &["10", "11", "12", "19", "20"],
+    &["08", "17", "21", "23", "24"],
+    &["01", "04", "09", "22"],
+];
+
+/// Below this many speakers a corpus carries no claim about new speakers and
+/// is always trained on.
+const MIN_SPEAKERS: usize = 3;
+
+/// One speaker in this many decides when training stops and how sure the
+/// model may be; a corpus with fewer gives none.
+const SPEAKERS_PER_VALIDATION: usize = 8;
+
+/// Which fold tests each person of the corpora that have enough of them:
+/// the published one for RAVDESS, else their rank modulo [`N_FOLDS`].
+fn folds(recordings: &[Recording]) -> BTreeMap<String, usize> {
+    let mut speakers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for r in recordings {
+        speakers.entry(&r.corpus).or_default().insert(&r.speaker);
+    }
+    let mut folds = BTreeMap::new();
+    for (corpus, speakers) in speakers {
+        if speakers.len() < MIN_SPEAKERS {
+            continue;
+        }
+        for (rank, speaker) in speakers.into_iter().enumerate() {
+            let published = RAVDESS_FOLDS.iter().position(|f| f.contains(&speaker));
+            let fold = published
+                .filter(|_| corpus == "ravdess")
+                .unwrap_or(rank % N_FOLDS);
+            folds.insert(format!("{corpus}/{speaker}"), fold);
+        }
+    }
+    folds
+}
+
+/// Recordings by their use; no person is in two of the lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Split {
+    /// Fits the weights.
+    pub training: Vec<Recording>,
+    /// Decides when to stop, and fits the temperature.
+    pub validation: Vec<Recording>,
+    /// Heard once, at the end.
+    pub test: Vec<Recording>,
+}
+
+/// Splits by speaker. With `test_fold` its people are kept for the test; an
+/// eighth of each corpus's speakers, from the fold after, are validation.
+pub fn by_speaker(recordings: &[Recording], test_fold: Option<usize>) -> Split {
+    let folds = folds(recordings);
+    let after = test_fold.map_or(0, |f| (f + 1) % N_FOLDS);
+    let mut validation = BTreeSet::new();
+    let mut per_corpus: BTreeMap<&str, (usize, Vec<&String>)> = BTreeMap::new();
+    for (person, fold) in &folds {
+        let corpus = person.split('/').next().unwrap_or_default();
+        let (n, candidates) = per_corpus.entry(corpus).or_default();
+        *n += 1;
+        if *fold == after {
+            candidates.push(person);
+        }
+    }
+    for (n, candidates) in per_corpus.into_values() {
+        validation.extend(candidates.into_iter().take(n / SPEAKERS_PER_VALIDATION));
+    }
+    let mut split = Split::default();
+    for recording in recordings {
+        let person = recording.person();
+        let list = if test_fold.is_some() && folds.get(&person).copied() == test_fold {
+            &mut split.test
+        } else if validation.contains(&person) {
+            &mut split.validation
+        } else {
+            &mut split.training
+        };
+        list.push(recording.clone());
+    }
+    split
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+
+    fn recordings() -> Vec<Recording> {
+        let people = (1..=24)
+            .map(|i| ("ravdess", format!("{i:02}")))
+            .chain((0..9).map(|i| ("emodb", format!("{i:02}"))))
+            .chain([("tess", "OAF".to_owned())]);
+        people
+            .map(|(corpus, speaker)| Recording {
+                corpus: corpus.into(),
+                path: format!("{corpus}{speaker}").into(),
+                speaker,
+                emotion: Some(Emotion::Sad),
+            })
+            .collect()
+    }
+
+    fn people(list: &[Recording]) -> BTreeSet<String> {
+        list.iter().map(Recording::person).collect()
+    }
+
+    #[test]
+    fn every_person_is_tested_once_and_never_trained_on_then() {
+        let all = recordings();
+        let mut tested = Vec::new();
+        for fold in 0..N_FOLDS {
+            let split = by_speaker(&all, Some(fold));
+            let lists = [&split.training, &split.validation, &split.test];
+            let n: usize = lists.iter().map(|l| people(l).len()).sum();
+            assert_eq!(n, people(&all).len(), "nobody is in two lists");
+            assert_eq!(split.validation.len(), 24 / 8 + 9 / 8);
+            tested.extend(people(&split.test));
+        }
+        tested.sort();
+        let expected: Vec<String> = people(&all)
+            .into_iter()
+            .filter(|p| !p.starts_with("tess"))
+            .collect();
+        assert_eq!(tested, expected);
+    }
+
+    #[test]
+    fn the_published_folds_are_kept() {
+        let split = by_speaker(&recordings(), Some(4));
+        let actors: Vec<String> = people(&split.test)
+            .into_iter()
+            .filter(|p| p.starts_with("ravdess"))
+            .collect();
+        assert_eq!(
+            actors,
+            ["ravdess/01", "ravdess/04", "ravdess/09", "ravdess/22"]
+        );
+    }
+
+    #[test]
+    fn the_final_split_tests_nobody() {
+        let split = by_speaker(&recordings(), None);
+        assert!(split.test.is_empty() && !split.validation.is_empty());
+    }
+}

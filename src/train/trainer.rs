@@ -1,0 +1,522 @@
+//! Fits a network: AdamW under a cosine schedule, averaged weights, early
+//! stopping on speakers that the weights never see.
+
+use super::batches::{Batch, Batching, class_weights, epoch};
+use super::examples::{Corpus, Example, Examples, Preparation, corpora};
+use super::metrics::{Metrics, Outcome};
+use super::optimizer::{Average, clip, named, seed_weights};
+use super::split::Split;
+use crate::audio::SAMPLE_RATE_HZ;
+use crate::emotion::{Emotion, N_EMOTIONS, Scores};
+use crate::features::FeatureConfig;
+use crate::model::artifact::Artifact;
+use crate::model::calibration::Calibration;
+use crate::model::header::{
+    Architecture, Cell, FORMAT_VERSION, ModelHeader, RecurrentConfig, TrainingFacts,
+};
+use crate::model::network::Network;
+use crate::model::normalize::Normalizer;
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarBuilder, VarMap};
+use indicatif::ProgressBar;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Share of validation clips that the model shall be sure of.
+const COVERAGE: f64 = 0.8;
+
+/// What the weights may be used for, which follows from the corpora.
+const WEIGHTS_LICENSE: &str = "CC BY-NC-SA 4.0 (learnt from non-commercial corpora)";
+
+/// How to train.
+#[derive(Clone, Debug)]
+pub struct TrainingConfig {
+    /// Name of the model, as shown to people.
+    pub name: String,
+    /// The recurrence.
+    pub cell: Cell,
+    /// Units of one direction of a recurrent layer.
+    pub hidden: usize,
+    /// Most passes over the data.
+    pub epochs: usize,
+    /// Passes without a better validation after which training stops.
+    pub patience: usize,
+    /// Clips a batch.
+    pub batch_size: usize,
+    /// Largest step of the schedule.
+    pub learning_rate: f64,
+    /// Most clips of one corpus in a pass.
+    pub clips_per_corpus: usize,
+    /// Altered views beside each recording.
+    pub n_altered: usize,
+    /// Share of values dropped.
+    pub dropout: f32,
+    /// Seed of weights, order and alteration.
+    pub seed: u64,
+}
+
+/// How far a training is.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Passes done.
+    pub epoch: usize,
+    /// Mean loss of the last pass.
+    pub loss: f64,
+    /// Unweighted average recall on the validation speakers by corpus.
+    pub validation: Vec<(String, f64)>,
+    /// Whether it is the best so far.
+    pub best: bool,
+    /// Estimated time to the last pass.
+    pub left: Duration,
+}
+
+/// Trains on `split.training`, stops and calibrates on `split.validation`, and
+/// returns the model with the best validation. `bar` shows the preparation.
+///
+/// # Errors
+/// If there is nothing to train or validate on, or a tensor operation fails.
+pub fn train(
+    split: &Split,
+    config: &TrainingConfig,
+    bar: &ProgressBar,
+    mut progress: impl FnMut(&Progress),
+) -> Result<Artifact> {
+    let features = FeatureConfig::default();
+    let architecture = Architecture {
+        frames_per_step: 2,
+        window_normalized: true,
+        convolutions: vec![128, 128],
+        recurrent: Some(RecurrentConfig {
+            cell: config.cell,
+            hidden: config.hidden,
+            n_layers: 2,
+            bidirectional: true,
+        }),
+        dense: 128,
+        dropout: config.dropout,
+    };
+    let all: Vec<_> = [&split.training[..], &split.validation[..]].concat();
+    let corpora = corpora(&all);
+    let preparation = Preparation {
+        features: &features,
+        frames_per_step: architecture.frames_per_step,
+        n_altered: config.n_altered,
+        seed: config.seed,
+    };
+    let training = Examples::prepare(&split.training, &corpora, &preparation, bar);
+    let unaltered = Preparation {
+        n_altered: 0,
+        ..preparation
+    };
+    let validation = Examples::prepare(&split.validation, &corpora, &unaltered, bar);
+    for fault in training.faults.iter().chain(&validation.faults) {
+        bar.suspend(|| eprintln!("left out: {fault}"));
+    }
+    if training.list.is_empty() || validation.list.is_empty() {
+        candle_core::bail!(
+            "{} clips to train on and {} to validate with: give a corpus of at least eight speakers",
+            training.list.len(),
+            validation.list.len()
+        );
+    }
+    let normalizer = Normalizer::fit(training.list.iter().map(|e| &e.views[0]));
+    let class_weights = class_weights(&training.list, corpora.len());
+    let batching = Batching {
+        architecture: &architecture,
+        normalizer: &normalizer,
+        corpora: &corpora,
+        step_s: (architecture.frames_per_step * features.hop_samples) as f64
+            / f64::from(SAMPLE_RATE_HZ),
+        label_smoothing: 0.05,
+        class_weights: &class_weights,
+    };
+    let mut fitting = Fitting::new(config, &batching)?;
+    let mut best: Option<(f64, usize, BTreeMap<String, Tensor>)> = None;
+    let start = Instant::now();
+    for pass in 0..config.epochs {
+        let loss = fitting.pass(&training.list, pass)?;
+        let logits = fitting.measure(&validation.list)?;
+        let validated = by_corpus(&validation.list, &corpora, &logits);
+        let mean = validated.iter().map(|v| v.1).sum::<f64>() / validated.len().max(1) as f64;
+        let better = best.as_ref().is_none_or(|b| mean > b.0);
+        if better {
+            best = Some((mean, pass + 1, fitting.average.weights().clone()));
+        }
+        let done = pass + 1;
+        progress(&Progress {
+            epoch: done,
+            loss,
+            validation: validated,
+            best: better,
+            left: start
+                .elapsed()
+                .mul_f64((config.epochs - done) as f64 / done as f64),
+        });
+        let since = best.as_ref().map_or(0, |b| done - b.1);
+        if since >= config.patience {
+            break;
+        }
+    }
+    let Some((_, epochs, weights)) = best else {
+        candle_core::bail!("no epochs were asked for");
+    };
+    fitting.average = Average::of(weights.clone());
+    let logits = fitting.measure(&validation.list)?;
+    let calibration = calibrate(&validation.list, &corpora, &logits);
+    let facts = facts(split, &training, config, epochs);
+    Ok(Artifact {
+        header: ModelHeader {
+            format_version: FORMAT_VERSION,
+            name: config.name.clone(),
+            classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
+            features,
+            architecture: architecture.clone(),
+            normalizer: normalizer.clone(),
+            calibration,
+            training: facts,
+            checksum: String::new(),
+        },
+        weights,
+    })
+}
+
+/// A network on its way.
+struct Fitting<'a> {
+    config: &'a TrainingConfig,
+    batching: &'a Batching<'a>,
+    n_inputs: usize,
+    map: VarMap,
+    optimizer: AdamW,
+    average: Average,
+    rng: StdRng,
+}
+
+impl<'a> Fitting<'a> {
+    fn new(config: &'a TrainingConfig, batching: &'a Batching) -> Result<Fitting<'a>> {
+        let doubled = if batching.architecture.window_normalized {
+            2
+        } else {
+            1
+        };
+        let n_inputs = doubled * batching.normalizer.n_features();
+        let map = VarMap::new();
+        let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+        Network::new(batching.architecture, n_inputs, &vb)?;
+        let mut rng = StdRng::seed_from_u64(config.seed);
+        seed_weights(&named(&map), &mut rng)?;
+        let optimizer = AdamW::new(
+            named(&map).into_values().collect(),
+            ParamsAdamW {
+                lr: config.learning_rate,
+                weight_decay: 0.02,
+                ..ParamsAdamW::default()
+            },
+        )?;
+        Ok(Fitting {
+            config,
+            batching,
+            n_inputs,
+            map,
+            optimizer,
+            average: Average::new(0.995),
+            rng,
+        })
+    }
+
+    /// One pass over the examples; returns the mean loss.
+    fn pass(&mut self, examples: &[Example], pass: usize) -> Result<f64> {
+        let n_corpora = self.batching.corpora.len();
+        let (per_corpus, size) = (self.config.clips_per_corpus, self.config.batch_size);
+        let batches = epoch(examples, n_corpora, per_corpus, size, &mut self.rng);
+        let vars = named(&self.map);
+        let mut sum = 0.0;
+        for (i, indices) in batches.iter().enumerate() {
+            let done = pass as f64 + i as f64 / batches.len() as f64;
+            let rate = self.config.learning_rate * schedule(done, self.config.epochs as f64);
+            self.optimizer.set_learning_rate(rate);
+            let chosen: Vec<&Example> = indices.iter().map(|i| &examples[*i]).collect();
+            let batch = self.batching.varied(&chosen, &mut self.rng)?;
+            let loss = self.loss(&batch)?;
+            let mut gradients = loss.backward()?;
+            clip(&mut gradients, &vars, 1.0)?;
+            self.optimizer.step(&gradients)?;
+            self.average.update(&vars)?;
+            sum += f64::from(loss.to_scalar::<f32>()?);
+        }
+        Ok(sum / batches.len().max(1) as f64)
+    }
+
+    /// Weighted cross-entropy over the classes that each corpus tells apart.
+    fn loss(&mut self, batch: &Batch) -> Result<Tensor> {
+        // The layers hold joined copies of the variables, so the graph is made
+        // anew for each step.
+        let vb = VarBuilder::from_varmap(&self.map, DType::F32, &Device::Cpu);
+        let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
+        let rate = self.config.dropout;
+        let rng = std::cell::RefCell::new(&mut self.rng);
+        let drop = |shape: &[usize]| -> Result<Tensor> {
+            let mut rng = rng.borrow_mut();
+            let kept = 1.0 / (1.0 - rate);
+            let n = shape.iter().product();
+            let values: Vec<f32> = (0..n)
+                .map(|_| {
+                    if rng.random::<f32>() < rate {
+                        0.0
+                    } else {
+                        kept
+                    }
+                })
+                .collect();
+            Tensor::from_vec(values, shape, &Device::Cpu)
+        };
+        let logits = network.forward(&batch.x, &batch.lengths, Some(&drop))?;
+        let log_p = candle_nn::ops::log_softmax(&(logits + &batch.mask)?, 1)?;
+        let each = (log_p * &batch.targets)?.sum(1)?.neg()?;
+        (each * &batch.weights)?.sum_all()? / batch.weights.sum_all()?.to_scalar::<f32>()? as f64
+    }
+
+    /// Logits of whole recordings under the averaged weights.
+    fn measure(&self, examples: &[Example]) -> Result<Vec<[f32; N_EMOTIONS]>> {
+        let weights = self.average.weights().clone().into_iter().collect();
+        let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+        let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
+        let mut order: Vec<usize> = (0..examples.len()).collect();
+        order.sort_by_key(|i| examples[*i].views[0].n_frames());
+        let mut logits = vec![[0.0; N_EMOTIONS]; examples.len()];
+        for indices in order.chunks(self.config.batch_size) {
+            let chosen: Vec<&Example> = indices.iter().map(|i| &examples[*i]).collect();
+            let batch = self.batching.whole(&chosen)?;
+            let rows = network
+                .forward(&batch.x, &batch.lengths, None)?
+                .to_vec2::<f32>()?;
+            for (i, row) in indices.iter().zip(rows) {
+                logits[*i].copy_from_slice(&row);
+            }
+        }
+        Ok(logits)
+    }
+}
+
+/// Share of the largest step: up over the first pass, then down a cosine.
+fn schedule(done: f64, epochs: f64) -> f64 {
+    if done < 1.0 {
+        return done.max(0.02);
+    }
+    let share = (done - 1.0) / (epochs - 1.0).max(1.0);
+    0.5 * (1.0 + (std::f64::consts::PI * share).cos()).max(0.02)
+}
+
+/// Logits with those of classes that the corpus does not tell apart removed.
+fn masked(logits: &[f32; N_EMOTIONS], corpus: &Corpus) -> [f32; N_EMOTIONS] {
+    std::array::from_fn(|i| {
+        if corpus.classes[i] {
+            logits[i]
+        } else {
+            super::batches::MASKED
+        }
+    })
+}
+
+/// Unweighted average recall of each corpus that has several classes.
+fn by_corpus(
+    examples: &[Example],
+    corpora: &[Corpus],
+    logits: &[[f32; N_EMOTIONS]],
+) -> Vec<(String, f64)> {
+    let mut result = Vec::new();
+    for (index, corpus) in corpora.iter().enumerate() {
+        let outcomes: Vec<Outcome> = examples
+            .iter()
+            .zip(logits)
+            .filter(|(e, _)| e.corpus == index)
+            .map(|(e, l)| Outcome {
+                truth: e.emotion,
+                scores: Scores::from_logits(masked(l, corpus)),
+            })
+            .collect();
+        if !outcomes.is_empty() {
+            let uar = Metrics::of(&outcomes, &Emotion::ALL).uar;
+            result.push((corpus.name.clone(), uar));
+        }
+    }
+    result
+}
+
+/// The temperature with the smallest cross-entropy, and the confidence that
+/// [`COVERAGE`] of the clips reach.
+fn calibrate(
+    examples: &[Example],
+    corpora: &[Corpus],
+    logits: &[[f32; N_EMOTIONS]],
+) -> Calibration {
+    let cross_entropy = |temperature: f32| -> f64 {
+        let calibration = Calibration {
+            temperature,
+            sure_threshold: 0.0,
+        };
+        examples
+            .iter()
+            .zip(logits)
+            .map(|(e, l)| {
+                let scores = calibration.scores(masked(l, &corpora[e.corpus]));
+                -f64::from(scores.get(e.emotion).max(1e-6).ln())
+            })
+            .sum()
+    };
+    // A hundredth of an octave and a half at a time: 0.35 to 5.7.
+    let temperature = (-150..=250)
+        .map(|i| 2f32.powf(i as f32 / 100.0))
+        .min_by(|a, b| cross_entropy(*a).total_cmp(&cross_entropy(*b)))
+        .unwrap_or(1.0);
+    let mut calibration = Calibration {
+        temperature,
+        sure_threshold: 0.0,
+    };
+    let mut confidences: Vec<f32> = logits
+        .iter()
+        .map(|l| calibration.scores(*l).top().1)
+        .collect();
+    confidences.sort_by(f32::total_cmp);
+    let rank = ((1.0 - COVERAGE) * confidences.len() as f64) as usize;
+    calibration.sure_threshold = confidences.get(rank).copied().unwrap_or(0.0);
+    calibration
+}
+
+fn facts(
+    split: &Split,
+    training: &Examples,
+    config: &TrainingConfig,
+    epochs: usize,
+) -> TrainingFacts {
+    let n_clips = |index: usize| training.list.iter().filter(|e| e.corpus == index).count();
+    let speakers: BTreeSet<String> = split.training.iter().map(|r| r.person()).collect();
+    TrainingFacts {
+        corpora: training
+            .corpora
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (c.name.clone(), n_clips(i)))
+            .collect(),
+        speakers: speakers.into_iter().collect(),
+        epochs,
+        seed: config.seed,
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        license: WEIGHTS_LICENSE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::FeatureMatrix;
+
+    #[test]
+    fn the_schedule_rises_then_falls() {
+        assert!(schedule(0.5, 10.0) < schedule(1.0, 10.0));
+        assert!(schedule(5.0, 10.0) < schedule(2.0, 10.0));
+        assert!(schedule(9.9, 10.0) > 0.0);
+    }
+
+    fn example(emotion: Emotion) -> Example {
+        Example {
+            corpus: 0,
+            emotion,
+            views: vec![FeatureMatrix::from_rows(vec![0.0], 1)],
+        }
+    }
+
+    #[test]
+    fn a_boaster_is_cooled_down() {
+        // Always sure with logit 6, right three times of four: the fitting
+        // temperature makes the confidence three quarters.
+        let corpora = [Corpus {
+            name: "x".into(),
+            classes: std::array::from_fn(|i| i < 2),
+        }];
+        let examples: Vec<Example> = (0..8)
+            .map(|i| {
+                example(if i % 4 == 0 {
+                    Emotion::Neutral
+                } else {
+                    Emotion::Calm
+                })
+            })
+            .collect();
+        let mut logits = [0.0; N_EMOTIONS];
+        logits[Emotion::Calm.index()] = 6.0;
+        let calibration = calibrate(&examples, &corpora, &[logits; 8]);
+        let p = calibration.scores(masked(&logits, &corpora[0])).top().1;
+        assert!(
+            (p - 0.75).abs() < 0.01,
+            "{p} at {}",
+            calibration.temperature
+        );
+    }
+
+    #[test]
+    fn the_network_learns_what_is_plain_to_see() -> Result<()> {
+        let mut rng = StdRng::seed_from_u64(3);
+        let examples: Vec<Example> = (0..48)
+            .map(|i| {
+                let high = i % 2 == 0;
+                let rows = (0..12)
+                    .map(|_| if high { 1.0 } else { -1.0 } + rng.random_range(-0.5..0.5f32))
+                    .collect();
+                Example {
+                    views: vec![FeatureMatrix::from_rows(rows, 1)],
+                    ..example(if high { Emotion::Happy } else { Emotion::Sad })
+                }
+            })
+            .collect();
+        let corpora = [Corpus {
+            name: "x".into(),
+            classes: [true; N_EMOTIONS],
+        }];
+        let config = TrainingConfig {
+            name: "test".into(),
+            cell: Cell::Lstm,
+            hidden: 4,
+            epochs: 12,
+            patience: 12,
+            batch_size: 8,
+            learning_rate: 0.02,
+            clips_per_corpus: 48,
+            n_altered: 0,
+            dropout: 0.1,
+            seed: 1,
+        };
+        let architecture = Architecture {
+            frames_per_step: 1,
+            window_normalized: false,
+            convolutions: vec![6],
+            recurrent: Some(RecurrentConfig {
+                cell: Cell::Lstm,
+                hidden: 4,
+                n_layers: 1,
+                bidirectional: true,
+            }),
+            dense: 6,
+            dropout: 0.1,
+        };
+        let normalizer = Normalizer::fit(examples.iter().map(|e| &e.views[0]));
+        let class_weights = class_weights(&examples, 1);
+        let batching = Batching {
+            architecture: &architecture,
+            normalizer: &normalizer,
+            corpora: &corpora,
+            step_s: 0.01,
+            label_smoothing: 0.0,
+            class_weights: &class_weights,
+        };
+        let mut fitting = Fitting::new(&config, &batching)?;
+        for pass in 0..config.epochs {
+            fitting.pass(&examples, pass)?;
+        }
+        let logits = fitting.measure(&examples)?;
+        let uar = by_corpus(&examples, &corpora, &logits)[0].1;
+        assert!(uar > 0.95, "{uar}");
+        Ok(())
+    }
+}
