@@ -1,0 +1,175 @@
+//! Bytes to analysis with the shipped model: good files are judged, bad ones
+//! refused by name, and no samples whatever make it fall over.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod common;
+
+use common::{VARIANTS, fixture, reference};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_oneof, proptest};
+use std::io::Cursor;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use undertone::analysis::{Analysis, AnalyzeError, Analyzer, Notice, analyze, analyze_stream};
+use undertone::audio::{Clip, ClipReader, load};
+use undertone::model::EmotionModel;
+
+fn model() -> EmotionModel {
+    EmotionModel::load(include_bytes!("../public/model/lstm.safetensors")).expect("the model loads")
+}
+
+fn analyze_file(
+    model: &mut EmotionModel,
+    bytes: Vec<u8>,
+    name: &str,
+) -> Result<Analysis, AnalyzeError> {
+    let reader = ClipReader::open(Box::new(Cursor::new(bytes)), name)?;
+    analyze_stream(model, reader, |_| ControlFlow::Continue(()))
+}
+
+/// What must be true of any answer.
+fn check(analysis: &Analysis) {
+    let sum: f32 = analysis.scores.as_array().iter().sum();
+    assert!((sum - 1.0).abs() < 1e-4, "scores sum to {sum}");
+    assert_eq!((analysis.label, analysis.confidence), analysis.scores.top());
+    assert!(!analysis.windows.is_empty());
+    assert_eq!(analysis.windows[0].start_s, 0.0);
+    let last = &analysis.windows[analysis.windows.len() - 1];
+    assert!((last.end_s - analysis.duration_s).abs() < 1e-3, "{last:?}");
+    for window in &analysis.windows {
+        assert!(window.start_s < window.end_s);
+        let sum: f32 = window.scores.as_array().iter().sum();
+        assert!((sum - 1.0).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn every_format_is_judged_alike() {
+    let mut model = model();
+    let excerpt = Clip::new(reference("speech.wav")[4_800..24_000].to_vec());
+    let expected = analyze(&mut model, &excerpt).expect("is judged");
+    check(&expected);
+    for name in VARIANTS {
+        let analysis = analyze_file(&mut model, fixture(name), name).expect(name);
+        check(&analysis);
+        assert!(analysis.notices.is_empty(), "{name}");
+        // Where nothing of the voice is lost the judgement stays.
+        if name.starts_with("s24-44100") || name.starts_with("s32") {
+            assert_eq!(analysis.label, expected.label, "{name}");
+        }
+    }
+}
+
+#[test]
+fn bad_files_are_refused_by_name() {
+    let mut model = model();
+    for bad in common::bad_files() {
+        let error = analyze_file(&mut model, bad.bytes, bad.name).expect_err(bad.name);
+        let tagged = serde_json::to_value(&error).expect("an error serialises");
+        assert_eq!(tagged["kind"], bad.kind, "{}: {error}", bad.name);
+    }
+}
+
+#[test]
+fn a_file_cut_short_is_judged_with_a_notice() {
+    let analysis = analyze_file(&mut model(), common::truncated(), "cut.wav").expect("is judged");
+    check(&analysis);
+    assert!(
+        matches!(analysis.notices[..], [Notice::Truncated { .. }]),
+        "{:?}",
+        analysis.notices
+    );
+}
+
+#[test]
+fn pieces_and_the_whole_give_the_same() {
+    let mut model = model();
+    // Longer than one chunk.
+    let speech = reference("speech.wav");
+    let long: Vec<f32> = speech
+        .iter()
+        .cycle()
+        .take(11 * 16_000 + 77)
+        .copied()
+        .collect();
+    let whole = analyze(&mut model, &Clip::new(long.clone())).expect("is judged");
+    check(&whole);
+    for size in [160, 4_097, 50_000] {
+        let mut analyzer = Analyzer::new(&mut model);
+        for piece in long.chunks(size) {
+            analyzer.push(piece).expect("is taken");
+        }
+        assert_eq!(
+            analyzer.finish().as_ref(),
+            Ok(&whole),
+            "in pieces of {size}"
+        );
+    }
+}
+
+#[test]
+fn breaking_off_ends_it() {
+    let bytes = fixture("s16-96000-1ch.flac");
+    let reader = ClipReader::open(Box::new(Cursor::new(bytes)), "a.flac").expect("opens");
+    let mut calls = 0;
+    let result = analyze_stream(&mut model(), reader, |fraction| {
+        assert!((0.0..=1.0).contains(&fraction));
+        calls += 1;
+        if calls == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert_eq!(result, Err(AnalyzeError::Cancelled));
+}
+
+/// Sound of all sorts: ordinary, clipped, far too loud, constant, sparse.
+fn any_samples() -> impl Strategy<Value = Vec<f32>> {
+    let length = 0..24_000usize;
+    let seeded = |f: fn(usize, u32) -> f32| {
+        (0..24_000usize, any::<u32>())
+            .prop_map(move |(n, seed)| (0..n).map(|i| f(i, seed)).collect())
+    };
+    let noise = |i: usize, seed: u32| {
+        let bits = (i as u32).wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503);
+        f32::from((bits >> 8) as i16) / 32_768.0
+    };
+    prop_oneof![
+        seeded(noise),
+        seeded(|i, seed| ((i as f32 * (seed % 997) as f32 * 1e-3).sin() * 20.0).clamp(-1.0, 1.0)),
+        seeded(|i, seed| (i as f32 * 0.1).sin() * (seed as f32)),
+        (length, -1.0f32..1.0).prop_map(|(n, dc)| vec![dc; n]),
+        seeded(|i, seed| if i as u32 % 1_000 == seed % 1_000 {
+            f32::MAX
+        } else {
+            0.0
+        }),
+        prop::collection::vec(any::<f32>(), 0..200),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_makes_it_fall_over(samples in any_samples()) {
+        static MODEL: Mutex<Option<EmotionModel>> = Mutex::new(None);
+        let mut slot = MODEL.lock().expect("no case has panicked");
+        let model = slot.get_or_insert_with(model);
+        let finite = samples.iter().all(|s| s.is_finite());
+        match analyze(model, &Clip::new(samples.clone())) {
+            Ok(analysis) => check(&analysis),
+            Err(AnalyzeError::NotFinite) => prop_assert!(!finite),
+            Err(AnalyzeError::NoSamples) => prop_assert!(samples.is_empty()),
+            Err(AnalyzeError::TooShort { .. }) => prop_assert!(samples.len() < 8_000),
+            Err(AnalyzeError::Silent { peak_db }) => prop_assert!(peak_db < -60.0),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn nor_do_bytes(bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
+        // Noise is hardly ever a sound file, but may look like the start of one.
+        let _ = load(bytes, "noise.mp3");
+    }
+}
