@@ -43,7 +43,7 @@ fn signals() -> Vec<(&'static str, Vec<f32>)> {
 fn features(group: FeatureGroup, samples: &[f32]) -> FeatureMatrix {
     let config = FeatureConfig {
         groups: vec![group],
-        ..FeatureConfig::default()
+        ..FeatureConfig::all()
     };
     let mut extractor = Extractor::new(&config).expect("a sensible configuration");
     extractor.extract(samples).expect("finite samples")

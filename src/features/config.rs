@@ -54,19 +54,17 @@ pub struct FeatureConfig {
 }
 
 impl Default for FeatureConfig {
-    /// 25 ms windows every 10 ms, 64 mel bands, 20 coefficients, every group
-    /// the founding paper used with energy and pitch beside.
+    /// 25 ms windows every 10 ms, 64 mel bands, 32 coefficients: the groups that
+    /// the founding paper used, with slopes, energy and pitch beside.
     fn default() -> FeatureConfig {
         FeatureConfig {
             n_fft: 400,
             hop_samples: 160,
             n_mels: 64,
-            n_mfcc: 20,
+            n_mfcc: 32,
             groups: vec![
-                FeatureGroup::LogMel,
                 FeatureGroup::Mfcc,
                 FeatureGroup::MfccDelta,
-                FeatureGroup::MfccDelta2,
                 FeatureGroup::Chroma,
                 FeatureGroup::Contrast,
                 FeatureGroup::ZeroCrossingRate,
@@ -78,17 +76,28 @@ impl Default for FeatureConfig {
 }
 
 impl FeatureConfig {
-    /// Every group there is.
+    /// Every group there is, with librosa's twenty coefficients.
     pub fn all() -> FeatureConfig {
-        let mut config = FeatureConfig::default();
-        config.groups.extend([
-            FeatureGroup::Centroid,
-            FeatureGroup::Bandwidth,
-            FeatureGroup::Rolloff,
-            FeatureGroup::Flatness,
-            FeatureGroup::Flux,
-        ]);
-        config
+        FeatureConfig {
+            n_mfcc: 20,
+            groups: vec![
+                FeatureGroup::LogMel,
+                FeatureGroup::Mfcc,
+                FeatureGroup::MfccDelta,
+                FeatureGroup::MfccDelta2,
+                FeatureGroup::Chroma,
+                FeatureGroup::Contrast,
+                FeatureGroup::ZeroCrossingRate,
+                FeatureGroup::LogEnergy,
+                FeatureGroup::Pitch,
+                FeatureGroup::Centroid,
+                FeatureGroup::Bandwidth,
+                FeatureGroup::Rolloff,
+                FeatureGroup::Flatness,
+                FeatureGroup::Flux,
+            ],
+            ..FeatureConfig::default()
+        }
     }
 
     /// Columns of one group.
