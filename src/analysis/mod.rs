@@ -3,6 +3,7 @@
 
 mod analyzer;
 mod error;
+pub mod timeline;
 mod waveform;
 
 pub use analyzer::{Analyzer, MINIMUM_S, SILENCE_DBFS, analyze, analyze_stream};
