@@ -18,6 +18,8 @@ const RECORDING_NAME: &str = "recording.wav";
 
 /// The element that shows the result.
 pub(super) const RESULT_ID: &str = "result";
+/// Where errors and progress are shown.
+pub(super) const STATUS_ID: &str = "status";
 /// The record button.
 pub(super) const RECORD_ID: &str = "record";
 
@@ -81,6 +83,7 @@ impl Page {
         self.say(text::announced_fault(&fault));
         self.fault.set(Some(fault));
         self.phase.set(Phase::Failed);
+        request_animation_frame(|| view::reveal(STATUS_ID));
     }
 
     /// Closes the error.
@@ -114,6 +117,7 @@ impl Page {
         self.rest();
         self.asking.set(true);
         self.elapsed_s.set(0.0);
+        self.level_dbfs.set(f32::NEG_INFINITY);
         spawn_local(async move {
             let recorder = Recorder::start(move |event| match event {
                 CaptureEvent::Heard {

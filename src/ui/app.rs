@@ -1,6 +1,6 @@
 //! The one screen.
 
-use super::actions::{RECORD_ID, RESULT_ID};
+use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
 use super::components::{
     Downloads, DropZone, EngineStatus, ErrorMessage, Legend, Progress, Record, Samples, ScoreBars,
     Stage, Transport, Verdict,
@@ -26,8 +26,7 @@ pub fn App() -> impl IntoView {
         <div class="page" data-testid="app" data-phase=move || page.phase.get().name()>
             <Masthead page />
             <main class="desk">
-                <Inputs page />
-                <div class="desk__output">
+                <div class="desk__status" id=STATUS_ID>
                     <ErrorMessage
                         fault=page.fault.into()
                         on_dismiss=Callback::new(move |()| page.dismiss())
@@ -39,6 +38,9 @@ pub fn App() -> impl IntoView {
                             on_cancel=Callback::new(move |()| page.cancel())
                         />
                     </Show>
+                </div>
+                <Inputs page />
+                <div class="desk__output">
                     {move || match page.outcome.get() {
                         Some(outcome) => view! { <Shown page outcome /> }.into_any(),
                         None => view! { <Legend /> }.into_any(),
@@ -115,7 +117,6 @@ fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
     view! {
         <section
             class="result"
-            class:result--stale=move || page.phase.get() == Phase::Analyzing
             id=RESULT_ID
             aria-label=text::RESULT
             data-testid="result"

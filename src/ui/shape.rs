@@ -58,8 +58,8 @@ pub fn sign(emotion: Emotion) -> &'static str {
         Emotion::Neutral => "M2.5 8h11",
         // A slow wave.
         Emotion::Calm => "M1.5 9.5c2.2-4.5 4.3-4.5 6.5 0s4.3 4.5 6.5 0",
-        // An arc that smiles under a roof of nothing.
-        Emotion::Happy => "M2.5 6a5.5 5.5 0 0 0 11 0z",
+        // A smile.
+        Emotion::Happy => "M2.5 8.5a5.8 5.8 0 0 0 11 0M5 3v2M11 3v2",
         // A falling drop.
         Emotion::Sad => "M8 2c2.6 3.4 4 5.5 4 7.5a4 4 0 0 1-8 0c0-2 1.4-4.1 4-7.5z",
         // A bolt.

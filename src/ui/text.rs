@@ -34,8 +34,8 @@ pub const CANCEL: &str = "Cancel";
 pub const DISMISS: &str = "Close";
 pub const RETRY: &str = "Try again";
 
-pub const EMPTY_TITLE: &str = "Eight emotions, and how sure it is of each";
-pub const EMPTY_TEXT: &str = "Undertone listens to how something is said, not to the words: the pitch, the loudness, the pace and the colour of the voice. The result appears here.";
+pub const EMPTY_TITLE: &str = "Speak, and see what your voice carries.";
+pub const EMPTY_TEXT: &str = "Undertone listens to how something is said, not to the words: the pitch, the loudness, the pace and the colour of the voice. It knows eight emotions.";
 pub const HONEST: &str = "It learnt from actors and is often wrong about everyday speech. Take it as an impression, never as a verdict on a person.";
 
 pub const RESULT: &str = "Result";

@@ -120,8 +120,7 @@ impl Recorder {
             context: AudioContext::new().map_err(unsupported)?,
             stream: None,
         };
-        let stream = open_microphone().await?;
-        line.stream = Some(stream.clone());
+        let stream: &MediaStream = line.stream.insert(open_microphone().await?);
         // Missing on pages without a secure address.
         let worklet = line.context.audio_worklet().map_err(unsupported)?;
         let module = worklet
@@ -179,7 +178,7 @@ impl Recorder {
         // The node is not connected on to the loudspeaker; browsers run it
         // for its input's sake.
         line.context
-            .create_media_stream_source(&stream)
+            .create_media_stream_source(stream)
             .and_then(|source| source.connect_with_audio_node(&node))
             .map_err(unsupported)?;
         Ok(Recorder {

@@ -11,7 +11,7 @@ pub fn Legend() -> impl IntoView {
         .map(|emotion| {
             view! {
                 <li class="legend__item" data-emotion=emotion.name()>
-                    <Mark emotion />
+                    <span class="plate"><Mark emotion /></span>
                     {text::emotion(emotion)}
                 </li>
             }
