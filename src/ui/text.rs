@@ -154,7 +154,8 @@ pub fn announced(outcome: &Outcome) -> String {
 /// A length of time.
 pub fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
-        format!("{seconds:.1} s")
+        // Rounded as `fine_clock` rounds, which may stand beside it.
+        format!("{:.1} s", (seconds * 10.0).round() / 10.0)
     } else {
         clock(seconds)
     }
