@@ -49,7 +49,7 @@ dist/index.html: $(page_sources)
 test: test-native test-wasm test-e2e ## run every test: native, wasm in Chromium, end to end
 
 test-native: need-rust ## run the native tests
-	UNDERTONE_PARITY=$(parity) cargo test --all-features
+	UNDERTONE_PARITY=$(parity) cargo test --all-features --no-fail-fast
 
 # The native half always runs just before, so that the wasm half can never
 # compare with a stale file.
