@@ -22,6 +22,11 @@ struct Band {
 const N_OCTAVES: usize = 6;
 const LOWEST_EDGE_HZ: f64 = 200.0;
 const QUANTILE: f64 = 0.02;
+/// Magnitudes weaker than this share of the frame's strongest, −120 dB, count
+/// as it: what a 32-bit transform leaves there is rounding noise, which differs
+/// from machine to machine. No 16-bit recording reaches below; the empty top of
+/// one that was resampled or compressed does.
+const RESOLUTION: f32 = 1e-6;
 
 impl Contrast {
     /// Plans the bands for spectra of `n_fft` samples.
@@ -72,6 +77,8 @@ impl Contrast {
 
     /// Writes the seven contrasts, decibels, of one power spectrum `[n_bins]`.
     pub fn apply(&mut self, power: &[f32], contrasts: &mut [f32]) {
+        let strongest = power.iter().copied().fold(0.0, f32::max).sqrt();
+        let floor = (RESOLUTION * strongest).max(1e-10);
         for (contrast, band) in contrasts.iter_mut().zip(&self.bands) {
             self.sorted.clear();
             self.sorted.extend_from_slice(&power[band.bins.clone()]);
@@ -81,7 +88,7 @@ impl Contrast {
                 |values: &[f32]| values.iter().map(|p| p.sqrt()).sum::<f32>() / values.len() as f32;
             let valley = mean(&self.sorted[..n]);
             let peak = mean(&self.sorted[self.sorted.len() - n..]);
-            *contrast = 10.0 * (peak.max(1e-10).log10() - valley.max(1e-10).log10());
+            *contrast = 10.0 * (peak.max(floor).log10() - valley.max(floor).log10());
         }
     }
 }
