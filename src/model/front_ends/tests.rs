@@ -127,3 +127,39 @@ fn weights_that_do_not_fit_are_refused() {
         }
     }
 }
+
+#[derive(Deserialize)]
+struct Real {
+    output: Vec<f32>,
+}
+
+/// With the front ends that `undertone import-encoder` wrote (`SPEAKER`,
+/// `WHISPER`) and what the golden script makes of the published files (`REAL`).
+#[test]
+#[ignore = "needs files that are not part of the project"]
+fn real_weights() {
+    let read = |variable: &str| {
+        let path = std::env::var(variable).unwrap_or_else(|e| panic!("{variable}: {e}"));
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    };
+    let expected: Vec<Real> = serde_json::from_slice(&read("REAL")).expect("golden file");
+    let speech = speech();
+    for (variable, expected) in ["SPEAKER", "WHISPER"].into_iter().zip(expected) {
+        let packed = PackedFrontEnd::from_bytes(&read(variable)).expect("is read");
+        let mut front_end = FrontEnd::new(&packed).expect("the weights fit");
+        let frames = front_end.encode(&speech).expect("encodes");
+        let worst = worst(frames.as_slice().iter().copied(), &expected.output);
+        let long: Vec<f32> = speech.iter().cycle().take(MAX_SAMPLES).copied().collect();
+        let times_ms = (0..5).map(|_| {
+            let start = std::time::Instant::now();
+            front_end.encode(&long).expect("encodes");
+            start.elapsed().as_secs_f64() * 1e3
+        });
+        let best_ms = times_ms.fold(f64::INFINITY, f64::min);
+        println!(
+            "{variable}: {worst:.1e} deviations from the published weights, 8 s in {best_ms:.0} ms"
+        );
+        // What 8 bits cost; the golden test holds the arithmetic to 1e-4.
+        assert!(worst < 0.5, "{variable}: {worst}");
+    }
+}

@@ -55,7 +55,7 @@ struct Known {
     origin: &'static str,
     version: &'static str,
     license: &'static str,
-    read: fn(&Path, &[u8]) -> Result<Weights, ImportError>,
+    read: fn(&[u8]) -> Result<Weights, ImportError>,
 }
 
 const KNOWN: [Known; 2] = [
@@ -65,7 +65,7 @@ const KNOWN: [Known; 2] = [
         origin: "resemblyzer/pretrained.pt of the PyPI package Resemblyzer (Resemble AI): GE2E speaker encoder, LSTM layers 1 and 2",
         version: "0.1.4",
         license: "Apache-2.0",
-        read: |path, _| pickle::speaker(path),
+        read: pickle::speaker,
     },
     Known {
         sha256: "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
@@ -73,7 +73,7 @@ const KNOWN: [Known; 2] = [
         origin: "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx of the PyPI package pipecat-ai (Daily): Whisper-tiny encoder (OpenAI, MIT) fine-tuned on turn-taking, convolutions and blocks 1 and 2",
         version: "1.14.0 (smart-turn 3.2)",
         license: "BSD-2-Clause",
-        read: |_, bytes| onnx::whisper(bytes),
+        read: onnx::whisper,
     },
 ];
 
@@ -109,7 +109,7 @@ pub fn import(path: &Path) -> Result<PackedFrontEnd, ImportError> {
             license: known.license.to_owned(),
             hop_samples: HOP_SAMPLES,
         },
-        weights: Arc::new((known.read)(path, &bytes)?),
+        weights: Arc::new((known.read)(&bytes)?),
     };
     // What cannot run is not written.
     FrontEnd::new(&packed)?;
