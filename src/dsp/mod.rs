@@ -2,11 +2,14 @@
 //! that summarise them.
 
 mod dct;
+pub mod lanes;
+mod log;
 mod mel;
 mod stft;
 mod window;
 
 pub use dct::Dct;
+pub use log::{POWER_FLOOR, ln, power_to_db};
 pub use mel::{MelBank, hz_to_mel, mel_to_hz};
 pub use stft::{Spectrum, bin_frequencies_hz};
 pub use window::hann_periodic;

@@ -13,6 +13,8 @@ mod config;
 mod contrast;
 mod delta;
 mod extractor;
+mod frame;
+pub mod librosa;
 mod matrix;
 mod pitch;
 mod spectral;
