@@ -1,6 +1,7 @@
 //! Signal processing that knows no speech: short-time spectra and the banks
 //! that summarise them.
 
+mod autocorrelation;
 mod dct;
 pub mod lanes;
 mod log;
@@ -8,6 +9,7 @@ mod mel;
 mod stft;
 mod window;
 
+pub use autocorrelation::Autocorrelation;
 pub use dct::Dct;
 pub use log::{POWER_FLOOR, ln, power_to_db};
 pub use mel::{MelBank, hz_to_mel, mel_to_hz};

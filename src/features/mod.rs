@@ -16,7 +16,7 @@ mod extractor;
 mod frame;
 pub mod librosa;
 mod matrix;
-mod pitch;
+pub mod pitch;
 mod spectral;
 mod temporal;
 

@@ -1,9 +1,7 @@
 //! How little a frame changes when it is moved by a lag: YIN's difference.
 
-use realfft::num_complex::Complex32;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use crate::dsp::Autocorrelation;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 /// What becomes of the samples at a frame's end, which have no partner a lag
 /// later.
@@ -25,11 +23,7 @@ pub struct Difference {
     min_period: usize,
     max_period: usize,
     ends: Ends,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    padded: Vec<f32>,
-    bins: Vec<Complex32>,
-    scratch: Vec<Complex32>,
+    autocorrelation: Autocorrelation,
     /// What a lag's sum is multiplied by, `[max_period + 1]`.
     scales: Vec<f32>,
     /// Sums of the differences up to each lag, `[max_period + 1]`.
@@ -44,12 +38,6 @@ impl Difference {
         let rate_hz = f64::from(rate_hz);
         let min_period = (rate_hz / max_hz).floor() as usize;
         let max_period = ((rate_hz / min_hz).ceil() as usize).min(n_frame - 1);
-        // Zeros for the longest lag keep the circular correlation linear.
-        let n_fft = fast_length(n_frame + max_period + 1);
-        let mut planner = RealFftPlanner::new();
-        let forward = planner.plan_fft_forward(n_fft);
-        let inverse = planner.plan_fft_inverse(n_fft);
-        let n_scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         let scale = |lag: usize| match ends {
             Ends::Left => 1.0 / (n_frame - lag) as f32,
             Ends::Padded => 1.0,
@@ -60,14 +48,10 @@ impl Difference {
             min_period,
             max_period,
             ends,
-            padded: vec![0.0; n_fft],
-            bins: forward.make_output_vec(),
-            scratch: vec![Complex32::default(); n_scratch],
+            autocorrelation: Autocorrelation::new(n_frame, max_period + 1),
             scales: (0..=max_period).map(scale).collect(),
             sums: vec![0.0; max_period + 1],
             difference: vec![0.0; max_period + 1],
-            forward,
-            inverse,
         }
     }
 
@@ -88,8 +72,7 @@ impl Difference {
     /// # Panics
     /// If the frame is not `n_frame` long.
     pub fn normalised(&mut self, frame: &[f32]) -> &[f32] {
-        self.correlate(frame);
-        let correlation = &self.padded;
+        let correlation = self.autocorrelation.apply(frame);
         let n = self.n_frame;
         // Energy of the samples that have a partner `lag` later, and of those
         // that have one `lag` earlier.
@@ -115,36 +98,6 @@ impl Difference {
         self.difference[0] = 1.0;
         &self.difference
     }
-
-    /// The frame's autocorrelation into `self.padded`.
-    fn correlate(&mut self, frame: &[f32]) {
-        self.padded[..self.n_frame].copy_from_slice(frame);
-        self.padded[self.n_frame..].fill(0.0);
-        self.forward
-            .process_with_scratch(&mut self.padded, &mut self.bins, &mut self.scratch)
-            .expect("every buffer was made by this plan");
-        let scale = 1.0 / self.padded.len() as f32;
-        for bin in &mut self.bins {
-            *bin = Complex32::new(bin.norm_sqr() * scale, 0.0);
-        }
-        self.inverse
-            .process_with_scratch(&mut self.bins, &mut self.padded, &mut self.scratch)
-            .expect("every buffer was made by this plan");
-    }
-}
-
-/// The shortest length, at least `n`, that is an even product of twos and
-/// threes: fast to transform, and less to transform than a power of two.
-fn fast_length(n: usize) -> usize {
-    (n..)
-        .find(|length| {
-            let mut rest = *length;
-            while rest.is_multiple_of(3) {
-                rest /= 3;
-            }
-            length.is_multiple_of(2) && rest.is_power_of_two()
-        })
-        .unwrap_or(n)
 }
 
 /// Where the parabola through lag `t` and its neighbours is lowest, samples
@@ -195,10 +148,5 @@ mod tests {
                 assert!((actual[lag] - expected).abs() < 1e-4, "{ends:?}, lag {lag}");
             }
         }
-    }
-
-    #[test]
-    fn lengths_are_even_and_near() {
-        assert_eq!([3, 1_292, 2_294].map(fast_length), [4, 1_296, 2_304]);
     }
 }
