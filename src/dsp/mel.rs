@@ -1,6 +1,6 @@
 //! The mel filter bank of Slaney's Auditory Toolbox, librosa's default.
 
-use super::bin_frequencies_hz;
+use super::{bin_frequencies_hz, lanes};
 
 /// Hertz to mel: linear below 1 kHz (3 mel per 200 Hz), logarithmic above
 /// (27 mel per factor of 6.4); `librosa.hz_to_mel(htk=False)`.
@@ -89,7 +89,7 @@ impl MelBank {
         assert_eq!(bands.len(), self.rows.len(), "bands");
         for (band, row) in bands.iter_mut().zip(&self.rows) {
             let bins = &spectrum[row.first_bin..row.first_bin + row.weights.len()];
-            *band = bins.iter().zip(&row.weights).map(|(s, w)| s * w).sum();
+            *band = lanes::sum2(bins, &row.weights, |s, w| s * w);
         }
     }
 }

@@ -1,19 +1,23 @@
 //! One frame's spectrum: windowed, transformed, squared.
 
 use super::hann_periodic;
-use realfft::num_complex::Complex32;
+use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 use std::sync::Arc;
 
 /// A planned transform of one frame: a periodic Hann window and a real FFT of
 /// the same length. Plan once, transform many; no allocation after planning.
+///
+/// Computed in 64 bits, as librosa does (its window is of 64 bits whatever the
+/// samples are), and given in 32: in the valleys of a voice, 100 dB below its
+/// peaks, a 32-bit transform is a twentieth of a decibel off.
 #[derive(Clone)]
 pub struct Spectrum {
-    window: Vec<f32>,
-    fft: Arc<dyn RealToComplex<f32>>,
-    windowed: Vec<f32>,
-    bins: Vec<Complex32>,
-    scratch: Vec<Complex32>,
+    window: Vec<f64>,
+    fft: Arc<dyn RealToComplex<f64>>,
+    windowed: Vec<f64>,
+    bins: Vec<Complex64>,
+    scratch: Vec<Complex64>,
 }
 
 impl Spectrum {
@@ -48,13 +52,13 @@ impl Spectrum {
         assert_eq!(frame.len(), self.window.len(), "frame length");
         assert_eq!(power.len(), self.bins.len(), "bins");
         for ((out, s), w) in self.windowed.iter_mut().zip(frame).zip(&self.window) {
-            *out = s * w;
+            *out = f64::from(*s) * w;
         }
         self.fft
             .process_with_scratch(&mut self.windowed, &mut self.bins, &mut self.scratch)
             .expect("every buffer was made by this plan");
         for (p, bin) in power.iter_mut().zip(&self.bins) {
-            *p = bin.norm_sqr();
+            *p = bin.norm_sqr() as f32;
         }
     }
 }
@@ -83,7 +87,7 @@ mod tests {
             let (mut re, mut im) = (0.0f64, 0.0f64);
             for i in 0..n {
                 let angle = TAU * (k * i) as f64 / n as f64;
-                let s = f64::from(frame[i] * window[i]);
+                let s = f64::from(frame[i]) * window[i];
                 re += s * angle.cos();
                 im -= s * angle.sin();
             }

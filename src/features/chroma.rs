@@ -5,37 +5,41 @@ use crate::dsp::bin_frequencies_hz;
 /// Smallest normal `f32`: librosa leaves a frame alone whose norm is below.
 const TINY: f32 = f32::MIN_POSITIVE;
 
-/// The bank of `librosa.filters.chroma` (tuning 0, centre octave 5, width two
-/// octaves, columns of unit Euclidean norm) applied as
-/// `librosa.feature.chroma_stft` does: to the power, each frame divided by its
-/// maximum.
+/// Pitch classes of an octave.
+const N_CLASSES: usize = 12;
+
+/// The bank of `librosa.filters.chroma` (centre octave 5, width two octaves,
+/// columns of unit Euclidean norm) applied as `librosa.feature.chroma_stft`
+/// does: to the power, each frame divided by its maximum.
 #[derive(Clone, Debug)]
 pub struct Chroma {
-    /// `[12, n_bins]`, row-major.
-    bank: Vec<f32>,
-    n_bins: usize,
+    /// Weights of the classes for each bin, `[n_bins]`: all classes take one
+    /// bin at a time, side by side.
+    bank: Vec<[f32; N_CLASSES]>,
 }
 
 impl Chroma {
-    /// Plans the bank for spectra of `n_fft` samples.
-    pub fn new(n_fft: usize, rate_hz: u32) -> Chroma {
+    /// Plans the bank for spectra of `n_fft` samples, where A4 is `tuning`
+    /// semitones (within ±0.5) from 440 Hz.
+    pub fn new(n_fft: usize, rate_hz: u32, tuning: f64) -> Chroma {
         let n_bins = n_fft / 2 + 1;
-        // In semitones above A0 − … as librosa counts: 12·log2(f / 27.5 Hz).
+        let a0_hz = 27.5 * (tuning / 12.0).exp2();
+        // In semitones above A0.
         let mut position: Vec<f64> = bin_frequencies_hz(2 * n_fft, 2 * rate_hz)
             .iter()
             .take(n_fft)
-            .map(|hz| 12.0 * (hz / 27.5).log2())
+            .map(|hz| 12.0 * (hz / a0_hz).log2())
             .collect();
         // The 0 Hz bin is put one and a half octaves below the first.
         position[0] = position[1] - 18.0;
-        let mut bank = vec![0.0; 12 * n_bins];
-        for k in 0..n_bins {
+        let mut bank = vec![[0.0; N_CLASSES]; n_bins];
+        for (k, weights) in bank.iter_mut().enumerate() {
             let width = if k + 1 < n_fft {
                 (position[k + 1] - position[k]).max(1.0)
             } else {
                 1.0
             };
-            let mut column = [0.0f64; 12];
+            let mut column = [0.0f64; N_CLASSES];
             for (class, value) in column.iter_mut().enumerate() {
                 let distance = (position[k] - class as f64 + 6.0 + 120.0).rem_euclid(12.0) - 6.0;
                 *value = (-0.5 * (2.0 * distance / width).powi(2)).exp();
@@ -44,21 +48,24 @@ impl Chroma {
             let octave = (-0.5 * ((position[k] / 12.0 - 5.0) / 2.0).powi(2)).exp();
             for (class, value) in column.iter().enumerate() {
                 // librosa's bank starts at A; three up is C.
-                let row = (class + 9) % 12;
-                bank[row * n_bins + k] = (value / norm * octave) as f32;
+                weights[(class + 9) % N_CLASSES] = (value / norm * octave) as f32;
             }
         }
-        Chroma { bank, n_bins }
+        Chroma { bank }
     }
 
-    /// Writes the twelve classes of one power spectrum `[n_bins]`.
+    /// Writes the twelve classes, `0..=1`, of one power spectrum `[n_bins]`.
     pub fn apply(&self, power: &[f32], classes: &mut [f32]) {
-        for (class, row) in classes.iter_mut().zip(self.bank.chunks_exact(self.n_bins)) {
-            *class = row.iter().zip(power).map(|(w, p)| w * p).sum();
+        let mut sums = [0.0f32; N_CLASSES];
+        for (p, weights) in power.iter().zip(&self.bank) {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += weight * p;
+            }
         }
-        let max = classes.iter().copied().fold(0.0, f32::max);
-        if max >= TINY {
-            classes.iter_mut().for_each(|c| *c /= max);
+        let max = sums.iter().copied().fold(0.0, f32::max);
+        let scale = if max >= TINY { max } else { 1.0 };
+        for (class, sum) in classes.iter_mut().zip(&sums) {
+            *class = sum / scale;
         }
     }
 }
@@ -79,8 +86,12 @@ mod tests {
             let mut power = vec![0.0; 1_025];
             spectrum.power(&frame, &mut power);
             let mut classes = [0.0; 12];
-            Chroma::new(2_048, 16_000).apply(&power, &mut classes);
+            Chroma::new(2_048, 16_000, 0.0).apply(&power, &mut classes);
             assert_eq!(classes[class], 1.0, "{hz} Hz: {classes:?}");
+            // Tuned down by 0.4 semitones, the same tone lies between two keys.
+            Chroma::new(2_048, 16_000, -0.4).apply(&power, &mut classes);
+            assert_eq!(classes[class], 1.0, "{hz} Hz: {classes:?}");
+            assert!(classes[(class + 1) % 12] > 0.3, "{hz} Hz: {classes:?}");
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum FeatureGroup {
     ZeroCrossingRate,
     /// Mean square, decibels relative to full scale.
     LogEnergy,
+    /// Root mean square, full scale 1.
+    Rms,
     /// Pitch (octaves from 150 Hz, 0 where unvoiced) and voicing probability.
     Pitch,
     /// Spectral centroid, hertz.
@@ -52,6 +54,11 @@ pub struct FeatureConfig {
     /// The groups, in the order of their columns.
     pub groups: Vec<FeatureGroup>,
 }
+
+/// The pitch classes in the order of chroma's columns; `s` is sharp.
+pub(super) const PITCH_CLASSES: [&str; 12] = [
+    "c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b",
+];
 
 impl Default for FeatureConfig {
     /// 25 ms windows every 10 ms, 64 mel bands, 32 coefficients: the groups that
@@ -89,6 +96,7 @@ impl FeatureConfig {
                 FeatureGroup::Contrast,
                 FeatureGroup::ZeroCrossingRate,
                 FeatureGroup::LogEnergy,
+                FeatureGroup::Rms,
                 FeatureGroup::Pitch,
                 FeatureGroup::Centroid,
                 FeatureGroup::Bandwidth,
@@ -131,14 +139,12 @@ impl FeatureConfig {
                 FeatureGroup::MfccDelta => numbered("mfcc_delta", "", 0),
                 FeatureGroup::MfccDelta2 => numbered("mfcc_delta2", "", 0),
                 FeatureGroup::Chroma => {
-                    let classes = [
-                        "c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b",
-                    ];
-                    names.extend(classes.map(|c| format!("chroma_{c}")));
+                    names.extend(PITCH_CLASSES.map(|c| format!("chroma_{c}")));
                 }
                 FeatureGroup::Contrast => numbered("contrast", "_db", 0),
                 FeatureGroup::ZeroCrossingRate => names.push("zero_crossing_rate".into()),
                 FeatureGroup::LogEnergy => names.push("log_energy_dbfs".into()),
+                FeatureGroup::Rms => names.push("rms".into()),
                 FeatureGroup::Pitch => {
                     names.extend(["f0_octaves".into(), "voicing_probability".into()])
                 }

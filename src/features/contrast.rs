@@ -1,15 +1,18 @@
 //! How far the peaks of each octave stand above its valleys.
 
-use crate::dsp::bin_frequencies_hz;
+use crate::dsp::{bin_frequencies_hz, power_to_db};
 use std::ops::Range;
 
 /// `librosa.feature.spectral_contrast` (Jiang et al. 2002): magnitude, lowest
 /// edge 200 Hz, six octaves and what lies below, quantile 0.02, decibels of
-/// peak over valley with a floor of 1e-10, no limit relative to the clip.
+/// peak over valley with a floor of 1e-10. As librosa does, the *magnitudes*
+/// go through `power_to_db`, so that these decibels are half of the usual
+/// ones.
 #[derive(Clone, Debug)]
 pub struct Contrast {
     bands: Vec<Band>,
-    sorted: Vec<f32>,
+    weakest: Vec<f32>,
+    strongest: Vec<f32>,
 }
 
 #[derive(Clone, Debug)]
@@ -18,14 +21,14 @@ struct Band {
     n_quantile: usize,
 }
 
-/// Octave bands above the lowest edge.
-const N_OCTAVES: usize = 6;
+/// Bands: what lies below the lowest edge, and six octaves.
+pub const N_BANDS: usize = 7;
 const LOWEST_EDGE_HZ: f64 = 200.0;
 const QUANTILE: f64 = 0.02;
 /// Magnitudes weaker than this share of the frame's strongest, −120 dB, count
-/// as it: what a 32-bit transform leaves there is rounding noise, which differs
-/// from machine to machine. No 16-bit recording reaches below; the empty top of
-/// one that was resampled or compressed does.
+/// as it: what lies there is the samples' own rounding, which differs from
+/// machine to machine. No 16-bit recording reaches below; the empty top of one
+/// that was resampled does.
 const RESOLUTION: f32 = 1e-6;
 
 impl Contrast {
@@ -39,7 +42,7 @@ impl Contrast {
                 LOWEST_EDGE_HZ * f64::from(1 << (i - 1))
             }
         };
-        let bands = (0..=N_OCTAVES)
+        let bands: Vec<Band> = (0..N_BANDS)
             .map(|k| {
                 let mut first = bins_hz
                     .iter()
@@ -52,44 +55,82 @@ impl Contrast {
                 // librosa's bands overlap by one bin below, and the topmost
                 // takes all that is left; every other one gives its last bin up
                 // after its share of the quantile has been counted.
+                let last = k + 1 == N_BANDS;
                 if k > 0 {
                     first = first.saturating_sub(1);
                 }
-                if k == N_OCTAVES {
+                if last {
                     end = bins_hz.len();
                 }
                 let n_counted = end.saturating_sub(first).max(1);
-                if k < N_OCTAVES && end > first + 1 {
+                if !last && end > first + 1 {
                     end -= 1;
                 }
-                let n_quantile = ((QUANTILE * n_counted as f64).round_ties_even() as usize).max(1);
+                let wanted = ((QUANTILE * n_counted as f64).round_ties_even() as usize).max(1);
                 Band {
+                    n_quantile: wanted.min(end - first),
                     bins: first..end,
-                    n_quantile,
                 }
             })
             .collect();
+        let most = bands.iter().map(|b| b.n_quantile).max().unwrap_or(1);
         Contrast {
             bands,
-            sorted: Vec::with_capacity(bins_hz.len()),
+            weakest: vec![0.0; most],
+            strongest: vec![0.0; most],
         }
     }
 
-    /// Writes the seven contrasts, decibels, of one power spectrum `[n_bins]`.
-    pub fn apply(&mut self, power: &[f32], contrasts: &mut [f32]) {
-        let strongest = power.iter().copied().fold(0.0, f32::max).sqrt();
-        let floor = (RESOLUTION * strongest).max(1e-10);
-        for (contrast, band) in contrasts.iter_mut().zip(&self.bands) {
-            self.sorted.clear();
-            self.sorted.extend_from_slice(&power[band.bins.clone()]);
-            let n = band.n_quantile.min(self.sorted.len());
-            self.sorted.sort_unstable_by(f32::total_cmp);
-            let mean =
-                |values: &[f32]| values.iter().map(|p| p.sqrt()).sum::<f32>() / values.len() as f32;
-            let valley = mean(&self.sorted[..n]);
-            let peak = mean(&self.sorted[self.sorted.len() - n..]);
-            *contrast = 10.0 * (peak.max(floor).log10() - valley.max(floor).log10());
+    /// Writes each band's peak and valley, decibels, of one magnitude spectrum
+    /// `[n_bins]`; `[7]` each.
+    pub fn peaks_and_valleys_db(
+        &mut self,
+        magnitude: &[f32],
+        peaks: &mut [f32],
+        valleys: &mut [f32],
+    ) {
+        for ((band, peak), valley) in self.bands.iter().zip(peaks).zip(valleys) {
+            let weakest = &mut self.weakest[..band.n_quantile];
+            let strongest = &mut self.strongest[..band.n_quantile];
+            weakest.fill(f32::INFINITY);
+            strongest.fill(f32::NEG_INFINITY);
+            for m in &magnitude[band.bins.clone()] {
+                keep(weakest, *m, |new, old| new < old);
+                keep(strongest, *m, |new, old| new > old);
+            }
+            let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+            *peak = power_to_db(mean(strongest));
+            *valley = power_to_db(mean(weakest));
         }
+    }
+
+    /// Writes the seven contrasts, decibels, zero or more, of one magnitude
+    /// spectrum `[n_bins]`, without librosa's limit relative to the clip but
+    /// with one 120 dB below the frame's strongest bin.
+    pub fn apply(&mut self, magnitude: &[f32], contrasts: &mut [f32]) {
+        let mut valleys = [0.0; N_BANDS];
+        self.peaks_and_valleys_db(magnitude, contrasts, &mut valleys);
+        let strongest = magnitude.iter().copied().fold(0.0, f32::max);
+        let floor_db = power_to_db(RESOLUTION * strongest);
+        for (contrast, valley) in contrasts.iter_mut().zip(&valleys) {
+            *contrast = contrast.max(floor_db) - valley.max(floor_db);
+        }
+    }
+}
+
+/// Puts `value` in its place among the best so far, the very best first; the
+/// last drops out. Nearly every value fails the first comparison, which is why
+/// this beats sorting.
+fn keep(best: &mut [f32], value: f32, better: impl Fn(f32, f32) -> bool) {
+    let mut at = best.len();
+    while at > 0 && better(value, best[at - 1]) {
+        at -= 1;
+        if at + 1 < best.len() {
+            best[at + 1] = best[at];
+        }
+    }
+    if at < best.len() {
+        best[at] = value;
     }
 }
 
@@ -109,14 +150,25 @@ mod tests {
 
     #[test]
     fn a_peak_of_a_hundred_is_twenty_decibels() {
-        let mut power = vec![1.0; 201];
-        power[100] = 10_000.0;
+        let mut magnitude = vec![1.0; 201];
+        magnitude[100] = 100.0;
         let mut contrasts = [0.0; 7];
         let mut planned = Contrast::new(400, 16_000);
-        planned.apply(&power, &mut contrasts);
+        planned.apply(&magnitude, &mut contrasts);
         let n = planned.bands[5].n_quantile as f32;
         let expected = 10.0 * ((100.0 + (n - 1.0)) / n).log10();
         assert!((contrasts[5] - expected).abs() < 1e-4);
         assert_eq!(contrasts[3], 0.0);
+    }
+
+    #[test]
+    fn the_extremes_are_those_of_a_sorted_band() {
+        let values: Vec<f32> = (0..500u32).map(|i| (i * 7_919 % 500) as f32).collect();
+        let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+        for v in values {
+            keep(&mut low, v, |new, old| new < old);
+            keep(&mut high, v, |new, old| new > old);
+        }
+        assert_eq!((low, high), ([0.0, 1.0, 2.0], [499.0, 498.0, 497.0]));
     }
 }

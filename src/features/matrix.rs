@@ -1,5 +1,7 @@
 //! Rows of features.
 
+use std::ops::Range;
+
 /// A row-major matrix `[frames, features]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureMatrix {
@@ -26,6 +28,45 @@ impl FeatureMatrix {
             "ragged feature matrix"
         );
         FeatureMatrix { data, n_features }
+    }
+
+    /// So many frames of zeros.
+    pub fn zeros(n_frames: usize, n_features: usize) -> FeatureMatrix {
+        FeatureMatrix {
+            data: vec![0.0; n_frames * n_features],
+            n_features,
+        }
+    }
+
+    /// The frames of several matrices of the same number of frames, one
+    /// matrix's columns after the other's.
+    ///
+    /// # Panics
+    /// If the numbers of frames differ.
+    pub fn side_by_side(parts: &[&FeatureMatrix]) -> FeatureMatrix {
+        let n_frames = parts.first().map_or(0, |p| p.n_frames());
+        assert!(parts.iter().all(|p| p.n_frames() == n_frames), "frames");
+        let mut all = FeatureMatrix::new(parts.iter().map(|p| p.n_features).sum());
+        all.reserve(n_frames);
+        for t in 0..n_frames {
+            for part in parts {
+                all.data.extend_from_slice(part.frame(t));
+            }
+        }
+        all
+    }
+
+    /// Some of the columns.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn columns(&self, columns: Range<usize>) -> FeatureMatrix {
+        let mut part = FeatureMatrix::new(columns.len());
+        part.reserve(self.n_frames());
+        for t in 0..self.n_frames() {
+            part.data.extend_from_slice(&self.frame(t)[columns.clone()]);
+        }
+        part
     }
 
     /// Makes room for so many more frames.
@@ -68,5 +109,10 @@ impl FeatureMatrix {
     /// All values, row-major.
     pub fn as_slice(&self) -> &[f32] {
         &self.data
+    }
+
+    /// All values, row-major, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.data
     }
 }

@@ -13,8 +13,10 @@ mod config;
 mod contrast;
 mod delta;
 mod extractor;
+mod frame;
+pub mod librosa;
 mod matrix;
-mod pitch;
+pub mod pitch;
 mod spectral;
 mod temporal;
 

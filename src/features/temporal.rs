@@ -1,5 +1,7 @@
 //! What is read from the samples themselves.
 
+use crate::dsp::lanes;
+
 /// Magnitude below which librosa takes a sample for zero.
 const ZERO: f32 = 1e-10;
 
@@ -18,7 +20,7 @@ pub fn zero_crossing_rate(frame: &[f32], n_frame: usize) -> f32 {
 
 /// Mean square of a frame, full scale 1; its root is `librosa.feature.rms`.
 pub fn mean_square(frame: &[f32]) -> f32 {
-    frame.iter().map(|s| s * s).sum::<f32>() / frame.len() as f32
+    lanes::sum(frame, |s| s * s) / frame.len() as f32
 }
 
 #[cfg(test)]

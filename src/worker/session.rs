@@ -220,6 +220,7 @@ mod tests {
     use crate::model::header::{Architecture, FORMAT_VERSION, TrainingFacts};
     use crate::model::network::Network;
     use crate::model::normalize::Normalizer;
+    use crate::model::weights::Precision;
     use crate::model::{Artifact, ModelHeader};
     use candle_core::{DType, Device};
     use candle_nn::{VarBuilder, VarMap};
@@ -253,6 +254,7 @@ mod tests {
             name: "tiny".into(),
             classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
             features,
+            front_ends: Vec::new(),
             architecture,
             normalizer: Normalizer {
                 mean: vec![0.0; n_features],
@@ -265,9 +267,12 @@ mod tests {
             training: TrainingFacts::default(),
             checksum: String::new(),
         };
-        Artifact { header, weights }
-            .to_bytes(DType::F32)
-            .expect("it serialises")
+        let artifact = Artifact {
+            header,
+            weights,
+            front_ends: Vec::new(),
+        };
+        artifact.to_bytes(Precision::Full).expect("it serialises")
     }
 
     fn tone(rate_hz: u32, seconds: f32) -> Vec<f32> {
