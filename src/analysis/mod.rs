@@ -4,6 +4,7 @@
 mod analyzer;
 mod error;
 mod voice_profile;
+pub mod timeline;
 mod waveform;
 
 pub use analyzer::{Analyzer, MINIMUM_S, SILENCE_DBFS, analyze, analyze_stream};

@@ -4,6 +4,7 @@
 mod analyze;
 mod evaluate;
 mod features;
+mod import;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,8 @@ enum Command {
     Train(train::Arguments),
     /// Measure a model on labelled recordings.
     Evaluate(evaluate::Arguments),
+    /// Convert a published network into a front end to train on.
+    ImportEncoder(import::Arguments),
 }
 
 /// Runs the command line; the exit code is 0, 2 if some input could not be
@@ -41,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Features(arguments) => features::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::ImportEncoder(arguments) => import::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("undertone: {error}");

@@ -3,12 +3,13 @@
 use super::evaluate::print;
 use super::{Outcome, progress_bar, write};
 use crate::model::Artifact;
-use crate::model::header::Cell;
+use crate::model::front_ends::PackedFrontEnd;
+use crate::train::cache;
 use crate::train::corpora::{self, Recording};
 use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::recipe::Recipe;
 use crate::train::split::{N_FOLDS, Split, by_speaker};
 use crate::train::trainer::{Progress, TrainingConfig, train};
-use candle_core::DType;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +31,17 @@ pub(super) struct Arguments {
     /// What is trained on and what is tested
     #[arg(long, value_enum, default_value_t = Protocol::Final)]
     protocol: Protocol,
-    /// The recurrence
-    #[arg(long, value_enum, default_value_t = Model::Lstm)]
-    model: Model,
+    /// What is trained
+    #[arg(long, value_enum, default_value_t = Recipe::Lstm)]
+    model: Recipe,
+    /// Front ends that `import-encoder` wrote: those of `undertone` are the
+    /// speaker encoder and Whisper's, that of `undertone-light` the first alone
+    #[arg(long)]
+    encoder: Vec<PathBuf>,
+    /// Where encoded recordings are kept from one run to the next (up to 1 MB
+    /// a recording); in the user's cache folder by default
+    #[arg(long)]
+    cache: Option<PathBuf>,
     /// Folds to run, 0 to 4; all by default
     #[arg(long, value_delimiter = ',')]
     fold: Vec<usize>,
@@ -51,9 +60,12 @@ pub(super) struct Arguments {
     /// Most clips of one corpus in a pass
     #[arg(long, default_value_t = 1000)]
     clips_per_corpus: usize,
-    /// Units of one direction of a recurrent layer
+    /// Units of one direction of a recurrent layer, where there is one
     #[arg(long, default_value_t = 128)]
     hidden: usize,
+    /// Units of the dense layer; the model's own number by default
+    #[arg(long)]
+    dense: Option<usize>,
     /// Clips a step
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -76,12 +88,6 @@ enum Protocol {
     SpeakerIndependent,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Model {
-    Lstm,
-    SimpleRnn,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
     if !arguments.only.is_empty() {
@@ -92,7 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Protocol::Final => {
             let model = fit(arguments, &by_speaker(&recordings, None))?;
             if let Some(path) = &arguments.out {
-                write(path, model.to_bytes(DType::F16)?)?;
+                write(path, model.to_bytes(arguments.model.precision())?)?;
                 eprintln!("written to {}", path.display());
             }
         }
@@ -121,22 +127,24 @@ fn count(recordings: &[Recording]) {
     }
 }
 
-fn fit(arguments: &Arguments, split: &Split) -> Result<Artifact, candle_core::Error> {
-    let (name, cell) = match arguments.model {
-        Model::Lstm => ("lstm", Cell::Lstm),
-        Model::SimpleRnn => ("simple-rnn", Cell::SimpleRnn),
-    };
+fn fit(arguments: &Arguments, split: &Split) -> Result<Artifact, Box<dyn std::error::Error>> {
+    let recipe = arguments.model;
+    let mut architecture = recipe.architecture(arguments.hidden, arguments.dropout);
+    architecture.dense = arguments.dense.unwrap_or(architecture.dense);
     let config = TrainingConfig {
-        name: name.to_owned(),
-        cell,
-        hidden: arguments.hidden,
+        name: recipe.name().to_owned(),
+        features: recipe.features(),
+        front_ends: front_ends(arguments)?,
+        architecture,
+        cache: (!recipe.front_ends().is_empty())
+            .then(|| arguments.cache.clone().or_else(cache::default_folder))
+            .flatten(),
         epochs: arguments.epochs,
         patience: arguments.patience,
         batch_size: arguments.batch,
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered,
-        dropout: arguments.dropout,
         seed: arguments.seed,
     };
     let bar = progress_bar("preparing");
@@ -144,7 +152,31 @@ fn fit(arguments: &Arguments, split: &Split) -> Result<Artifact, candle_core::Er
         tell(progress, arguments.epochs)
     });
     bar.finish_and_clear();
-    model
+    Ok(model?)
+}
+
+/// The recipe's front ends in its order, from the files given.
+fn front_ends(arguments: &Arguments) -> Result<Vec<PackedFrontEnd>, String> {
+    let mut given = Vec::new();
+    for path in &arguments.encoder {
+        let named = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+        let bytes = std::fs::read(path).map_err(|e| named(&e))?;
+        given.push(PackedFrontEnd::from_bytes(&bytes).map_err(|e| named(&e))?);
+    }
+    let recipe = arguments.model;
+    recipe
+        .front_ends()
+        .iter()
+        .map(|kind| {
+            let found = given.iter().find(|f| f.header.kind == *kind);
+            found.cloned().ok_or_else(|| {
+                format!(
+                    "`{}` needs the {kind} front end: convert it with `undertone import-encoder` and name it with --encoder",
+                    recipe.name()
+                )
+            })
+        })
+        .collect()
 }
 
 fn tell(progress: &Progress, epochs: usize) {

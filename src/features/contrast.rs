@@ -25,6 +25,11 @@ struct Band {
 pub const N_BANDS: usize = 7;
 const LOWEST_EDGE_HZ: f64 = 200.0;
 const QUANTILE: f64 = 0.02;
+/// Magnitudes weaker than this share of the frame's strongest, −120 dB, count
+/// as it: what lies there is the samples' own rounding, which differs from
+/// machine to machine. No 16-bit recording reaches below; the empty top of one
+/// that was resampled does.
+const RESOLUTION: f32 = 1e-6;
 
 impl Contrast {
     /// Plans the bands for spectra of `n_fft` samples.
@@ -100,12 +105,15 @@ impl Contrast {
     }
 
     /// Writes the seven contrasts, decibels, zero or more, of one magnitude
-    /// spectrum `[n_bins]`, without librosa's limit relative to the clip.
+    /// spectrum `[n_bins]`, without librosa's limit relative to the clip but
+    /// with one 120 dB below the frame's strongest bin.
     pub fn apply(&mut self, magnitude: &[f32], contrasts: &mut [f32]) {
         let mut valleys = [0.0; N_BANDS];
         self.peaks_and_valleys_db(magnitude, contrasts, &mut valleys);
+        let strongest = magnitude.iter().copied().fold(0.0, f32::max);
+        let floor_db = power_to_db(RESOLUTION * strongest);
         for (contrast, valley) in contrasts.iter_mut().zip(&valleys) {
-            *contrast -= valley;
+            *contrast = contrast.max(floor_db) - valley.max(floor_db);
         }
     }
 }

@@ -2,12 +2,15 @@
 //! metadata key `undertone`.
 
 use super::error::ModelError;
+use super::front_ends::PackedFrontEnd;
 use super::header::{FORMAT_VERSION, ModelHeader};
-use candle_core::{DType, Device, Tensor};
+use super::weights::{self, Precision, Weight, Weights};
+use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Metadata key of the header.
 const HEADER_KEY: &str = "undertone";
@@ -17,8 +20,10 @@ const HEADER_KEY: &str = "undertone";
 pub struct Artifact {
     /// What the file says about itself.
     pub header: ModelHeader,
-    /// Weights by name. Half precision is kept in the file only.
+    /// The network's weights by name. Lower precision is kept in the file only.
     pub weights: BTreeMap<String, Tensor>,
+    /// Weights of the header's front ends.
+    pub front_ends: Vec<Arc<Weights>>,
 }
 
 /// The part of the header that every version has.
@@ -59,24 +64,63 @@ impl Artifact {
                 actual,
             });
         }
-        let weights = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?
+        let file = SafeTensors::deserialize(bytes).map_err(|e| not_a_model(e.to_string()))?;
+        let mut stored = weights::read(&file)?;
+        let front_ends = (0..header.front_ends.len())
+            .map(|i| {
+                let prefix = prefix(i);
+                let (own, others) = std::mem::take(&mut stored)
+                    .into_iter()
+                    .partition::<Weights, _>(|(name, _)| name.starts_with(&prefix));
+                stored = others;
+                let own = own.into_iter();
+                let own: Weights = own
+                    .map(|(name, w)| (name[prefix.len()..].to_owned(), w))
+                    .collect();
+                Arc::new(own)
+            })
+            .collect();
+        let weights = stored
             .into_iter()
-            .map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?)))
-            .collect::<Result<_, candle_core::Error>>()?;
-        Ok(Artifact { header, weights })
+            .map(|(name, w)| {
+                let tensor = Tensor::from_vec(w.to_f32(), w.shape(), &Device::Cpu)?;
+                Ok((name, tensor))
+            })
+            .collect::<Result<BTreeMap<_, _>, candle_core::Error>>()?;
+        Ok(Artifact {
+            header,
+            weights,
+            front_ends,
+        })
     }
 
-    /// The file's bytes, weights as `dtype` (full or half precision); the
-    /// checksum in the header is computed anew.
+    /// The front ends, each with its header.
+    pub fn packed_front_ends(&self) -> Vec<PackedFrontEnd> {
+        let headers = self.header.front_ends.iter().cloned();
+        headers
+            .zip(self.front_ends.iter().cloned())
+            .map(|(header, weights)| PackedFrontEnd { header, weights })
+            .collect()
+    }
+
+    /// The file's bytes, the network's weights in the given precision and the
+    /// front ends' in their own; the checksum in the header is computed anew.
     ///
     /// # Errors
     /// If a weight cannot be converted.
-    pub fn to_bytes(&self, dtype: DType) -> Result<Vec<u8>, ModelError> {
-        let weights = self
-            .weights
-            .iter()
-            .map(|(name, tensor)| Ok((name.clone(), tensor.to_dtype(dtype)?)))
-            .collect::<Result<BTreeMap<_, _>, candle_core::Error>>()?;
+    pub fn to_bytes(&self, precision: Precision) -> Result<Vec<u8>, ModelError> {
+        let mut stored = Weights::new();
+        for (name, tensor) in &self.weights {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            stored.insert(name.clone(), Weight::new(tensor.dims(), &values, precision));
+        }
+        for (i, front_end) in self.front_ends.iter().enumerate() {
+            let prefix = prefix(i);
+            let named = front_end
+                .iter()
+                .map(|(n, w)| (format!("{prefix}{n}"), w.clone()));
+            stored.extend(named);
+        }
         let serialize = |checksum: String| -> Result<Vec<u8>, ModelError> {
             let header = ModelHeader {
                 checksum,
@@ -85,10 +129,7 @@ impl Artifact {
             let json = serde_json::to_string(&header).map_err(|e| ModelError::NotAModel {
                 reason: e.to_string(),
             })?;
-            let metadata = HashMap::from([(HEADER_KEY.to_owned(), json)]);
-            safetensors::serialize(&weights, Some(metadata)).map_err(|e| ModelError::NotAModel {
-                reason: e.to_string(),
-            })
+            weights::write(&stored, (HEADER_KEY, json))
         };
         // The checksum covers the weights alone, so it is taken from a first
         // writing and put into the header of the second.
@@ -99,6 +140,11 @@ impl Artifact {
             })?;
         serialize(checksum(&draft[8 + header_length..]))
     }
+}
+
+/// What a front end's weights are called in a model file, before their own names.
+fn prefix(index: usize) -> String {
+    format!("front_ends.{index}.")
 }
 
 fn checksum(bytes: &[u8]) -> String {

@@ -70,6 +70,12 @@ pub enum ModelError {
     /// The features could not be computed.
     #[error("the features could not be computed: {0}")]
     Features(String),
+    /// A front end's weights do not fit it, or it was given too much.
+    #[error("the front end cannot run: {reason}")]
+    FrontEnd {
+        /// What does not fit.
+        reason: String,
+    },
     /// A weight is missing or has another shape, or a tensor operation failed.
     #[error("the network could not be built or run: {0}")]
     Network(#[from] candle_core::Error),

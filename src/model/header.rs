@@ -1,6 +1,7 @@
 //! What a model file says about itself.
 
 use super::calibration::Calibration;
+use super::front_ends::FrontEndHeader;
 use super::normalize::Normalizer;
 use crate::features::FeatureConfig;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,10 @@ pub struct ModelHeader {
     pub classes: Vec<String>,
     /// The speech features the model reads.
     pub features: FeatureConfig,
+    /// The front ends whose frames follow the features, in their order; their
+    /// weights lie in the file under `front_ends.0.`, `front_ends.1.`, ….
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front_ends: Vec<FrontEndHeader>,
     /// The network's shape.
     pub architecture: Architecture,
     /// Statistics of the training data, one pair a feature.

@@ -8,30 +8,35 @@
 mod activation;
 pub mod artifact;
 pub mod calibration;
+mod encoder;
 mod error;
+pub mod front_ends;
 pub mod header;
 pub mod matmul;
 pub mod network;
 pub mod normalize;
 pub mod pooling;
 pub mod recurrent;
+pub mod weights;
 
 pub use artifact::Artifact;
+pub use encoder::Encoder;
 pub use error::ModelError;
 pub use header::ModelHeader;
 
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
-use crate::features::{Extractor, FeatureMatrix};
+use crate::features::FeatureMatrix;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use network::Network;
 use std::ops::Range;
 
-/// A model ready to answer.
+/// A model ready to answer. Clones share the weights.
+#[derive(Clone)]
 pub struct EmotionModel {
     header: ModelHeader,
     network: Network,
-    extractor: Extractor,
+    encoder: Encoder,
 }
 
 impl EmotionModel {
@@ -49,7 +54,10 @@ impl EmotionModel {
     /// # Errors
     /// If the weights do not fit the header.
     pub fn new(artifact: Artifact) -> Result<EmotionModel, ModelError> {
-        let Artifact { header, weights } = artifact;
+        let front_ends = artifact.packed_front_ends();
+        let Artifact {
+            header, weights, ..
+        } = artifact;
         let expected: Vec<String> = Emotion::ALL.iter().map(|e| e.name().to_owned()).collect();
         if header.classes != expected {
             return Err(ModelError::Classes {
@@ -57,12 +65,11 @@ impl EmotionModel {
                 actual: header.classes,
             });
         }
-        let extractor =
-            Extractor::new(&header.features).map_err(|e| ModelError::Features(e.to_string()))?;
+        let encoder = Encoder::new(&header.features, &front_ends)?;
         let n_features = header.normalizer.n_features();
         for (what, actual) in [
             ("deviations", header.normalizer.deviation.len()),
-            ("feature columns", extractor.n_features()),
+            ("feature columns", encoder.n_features()),
         ] {
             if actual != n_features {
                 return Err(ModelError::Length {
@@ -86,7 +93,7 @@ impl EmotionModel {
         Ok(EmotionModel {
             header,
             network,
-            extractor,
+            encoder,
         })
     }
 
@@ -97,17 +104,15 @@ impl EmotionModel {
 
     /// Step between the frames of [`EmotionModel::encode`], samples at 16 kHz.
     pub fn frame_hop_samples(&self) -> usize {
-        self.header.features.hop_samples
+        self.encoder.hop_samples()
     }
 
     /// The frames the model reads, `[frames, features]`, of samples at 16 kHz.
     ///
     /// # Errors
-    /// If the features cannot be computed.
+    /// As [`Encoder::encode`].
     pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
-        self.extractor
-            .extract(samples)
-            .map_err(|e| ModelError::Features(e.to_string()))
+        self.encoder.encode(samples)
     }
 
     /// Calibrated probabilities for a range of frames, which is judged as if

@@ -2,6 +2,7 @@
 
 use crate::features::FeatureMatrix;
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
 use std::ops::Range;
 
 /// Deviations below this count as it: a constant feature stays zero instead
@@ -23,9 +24,10 @@ pub struct Normalizer {
 
 impl Normalizer {
     /// Statistics over all frames of all matrices, which share a width.
-    pub fn fit<'a>(matrices: impl IntoIterator<Item = &'a FeatureMatrix>) -> Normalizer {
+    pub fn fit(matrices: impl IntoIterator<Item = impl Borrow<FeatureMatrix>>) -> Normalizer {
         let mut sums = Sums::default();
         for matrix in matrices {
+            let matrix = matrix.borrow();
             for i in 0..matrix.n_frames() {
                 sums.add(matrix.frame(i));
             }

@@ -47,20 +47,16 @@ pub fn evaluate(
     recordings: &[Recording],
     bar: &ProgressBar,
 ) -> Result<Evaluation, ModelError> {
-    EmotionModel::new(model.clone())?;
+    let model = EmotionModel::new(model.clone())?;
     bar.set_length(recordings.len() as u64);
     let judged: Vec<Option<Analysis>> = recordings
         .par_iter()
         .progress_with(bar.clone())
         .map_init(
-            || EmotionModel::new(model.clone()),
+            || model.clone(),
             |model, recording| {
                 recording.emotion?;
-                let answer = model
-                    .as_mut()
-                    .map_err(|e| e.to_string())
-                    .and_then(|m| judge(m, recording));
-                answer
+                judge(model, recording)
                     .map_err(|e| bar.suspend(|| eprintln!("{}: {e}", recording.path.display())))
                     .ok()
             },

@@ -1,10 +1,12 @@
 //! Recordings as frames, by the staircase that the page runs.
 
 use super::augment::altered;
+use super::cache::{Cache, Key};
 use super::corpora::Recording;
+use super::frames::Frames;
 use crate::audio;
 use crate::emotion::{Emotion, N_EMOTIONS};
-use crate::features::{Extractor, FeatureConfig, FeatureMatrix};
+use crate::model::Encoder;
 use crate::model::normalize::averaged;
 use indicatif::{ParallelProgressIterator, ProgressBar};
 use rand::SeedableRng;
@@ -25,7 +27,7 @@ pub struct Example {
     pub emotion: Emotion,
     /// The recording itself, then its altered views; each row is the mean of
     /// a step's frames.
-    pub views: Vec<FeatureMatrix>,
+    pub views: Vec<Frames>,
 }
 
 /// What is known of a corpus.
@@ -50,10 +52,14 @@ pub struct Examples {
 }
 
 /// How recordings become examples.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Preparation<'a> {
-    /// The features.
-    pub features: &'a FeatureConfig,
+    /// What the model encodes with.
+    pub encoder: &'a Encoder,
+    /// Whether views are kept in half precision.
+    pub half: bool,
+    /// Where views are kept from one run to the next.
+    pub cache: Option<&'a Cache>,
     /// Frames averaged into a step.
     pub frames_per_step: usize,
     /// Altered views beside each recording.
@@ -102,17 +108,13 @@ impl Examples {
             })
             .collect();
         bar.set_length(wanted.len() as u64);
-        let extractor = Extractor::new(preparation.features);
         let results: Vec<Result<Example, String>> = wanted
             .into_par_iter()
             .progress_with(bar.clone())
-            .enumerate()
             .map_init(
-                || extractor.clone(),
-                |extractor, (i, (corpus, emotion, recording))| {
-                    let extractor = extractor.as_mut().map_err(|e| e.to_string())?;
-                    let mut rng = StdRng::seed_from_u64(preparation.seed ^ (i as u64) << 20);
-                    let views = views(recording, extractor, preparation, &mut rng)
+                || preparation.encoder.clone(),
+                |encoder, (corpus, emotion, recording)| {
+                    let views = views(recording, encoder, preparation)
                         .map_err(|e| format!("{}: {e}", recording.path.display()))?;
                     Ok(Example {
                         corpus,
@@ -136,12 +138,45 @@ impl Examples {
     }
 }
 
+/// The recording and its altered views, from the cache where it has them.
 fn views(
     recording: &Recording,
-    extractor: &mut Extractor,
+    encoder: &mut Encoder,
     preparation: &Preparation,
-    rng: &mut StdRng,
-) -> Result<Vec<FeatureMatrix>, Box<dyn std::error::Error>> {
+) -> Result<Vec<Frames>, Box<dyn std::error::Error>> {
+    let key = Key::new(&recording.path, preparation.seed)?;
+    let mut samples = None;
+    (0..=preparation.n_altered)
+        .map(|view| {
+            let key = key.view(view);
+            if let Some(frames) = preparation.cache.and_then(|c| c.get(&key)) {
+                return Ok(frames);
+            }
+            let samples = match &samples {
+                Some(samples) => samples,
+                None => samples.insert(heard(recording)?),
+            };
+            let frames = if view == 0 {
+                encoder.encode(samples)?
+            } else {
+                encoder.encode(&altered(samples, &mut StdRng::seed_from_u64(key.seed()))?)?
+            };
+            let means = averaged(&frames, 0..frames.n_frames(), preparation.frames_per_step);
+            let frames = if preparation.half {
+                Frames::half(&means)
+            } else {
+                means.into()
+            };
+            if let Some(cache) = preparation.cache {
+                cache.put(&key, &frames);
+            }
+            Ok(frames)
+        })
+        .collect()
+}
+
+/// A recording's samples, unless there is nothing to hear.
+fn heard(recording: &Recording) -> Result<Vec<f32>, Box<dyn std::error::Error>> {
     let bytes = std::fs::read(&recording.path)?;
     let name = recording.path.to_string_lossy();
     let samples = audio::load(bytes, &name)?.clip.into_samples();
@@ -149,19 +184,7 @@ fn views(
     if 20.0 * peak.max(1e-10).log10() < crate::analysis::SILENCE_DBFS {
         return Err("silent".into());
     }
-    let mut frames_of = |samples: &[f32]| -> Result<FeatureMatrix, Box<dyn std::error::Error>> {
-        let frames = extractor.extract(samples)?;
-        Ok(averaged(
-            &frames,
-            0..frames.n_frames(),
-            preparation.frames_per_step,
-        ))
-    };
-    let mut views = vec![frames_of(&samples)?];
-    for _ in 0..preparation.n_altered {
-        views.push(frames_of(&altered(&samples, rng)?)?);
-    }
-    Ok(views)
+    Ok(samples)
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@
 
 pub mod augment;
 pub mod batches;
+pub mod cache;
 pub mod corpora;
 pub mod evaluate;
 pub mod examples;
+pub mod frames;
+pub mod import;
 pub mod metrics;
 pub mod optimizer;
+pub mod recipe;
 pub mod split;
 pub mod trainer;

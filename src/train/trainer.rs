@@ -2,6 +2,7 @@
 //! stopping on speakers that the weights never see.
 
 use super::batches::{Batch, Batching, class_weights, epoch};
+use super::cache::Cache;
 use super::examples::{Corpus, Example, Examples, Preparation, corpora};
 use super::metrics::{Metrics, Outcome};
 use super::optimizer::{Average, clip, named, seed_weights};
@@ -9,19 +10,20 @@ use super::split::Split;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureConfig;
+use crate::model::Encoder;
 use crate::model::artifact::Artifact;
 use crate::model::calibration::Calibration;
-use crate::model::header::{
-    Architecture, Cell, FORMAT_VERSION, ModelHeader, RecurrentConfig, TrainingFacts,
-};
+use crate::model::front_ends::PackedFrontEnd;
+use crate::model::header::{Architecture, FORMAT_VERSION, ModelHeader, TrainingFacts};
 use crate::model::network::Network;
 use crate::model::normalize::Normalizer;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Error, Result, Tensor};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarBuilder, VarMap};
 use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Share of validation clips that the model shall be sure of.
@@ -35,10 +37,14 @@ const WEIGHTS_LICENSE: &str = "CC BY-NC-SA 4.0 (learnt from non-commercial corpo
 pub struct TrainingConfig {
     /// Name of the model, as shown to people.
     pub name: String,
-    /// The recurrence.
-    pub cell: Cell,
-    /// Units of one direction of a recurrent layer.
-    pub hidden: usize,
+    /// The speech features.
+    pub features: FeatureConfig,
+    /// The front ends whose frames follow the features.
+    pub front_ends: Vec<PackedFrontEnd>,
+    /// The network's shape.
+    pub architecture: Architecture,
+    /// Where encoded recordings are kept from one run to the next.
+    pub cache: Option<PathBuf>,
     /// Most passes over the data.
     pub epochs: usize,
     /// Passes without a better validation after which training stops.
@@ -51,8 +57,6 @@ pub struct TrainingConfig {
     pub clips_per_corpus: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
-    /// Share of values dropped.
-    pub dropout: f32,
     /// Seed of weights, order and alteration.
     pub seed: u64,
 }
@@ -83,24 +87,18 @@ pub fn train(
     bar: &ProgressBar,
     mut progress: impl FnMut(&Progress),
 ) -> Result<Artifact> {
-    let features = FeatureConfig::default();
-    let architecture = Architecture {
-        frames_per_step: 2,
-        window_normalized: true,
-        convolutions: vec![128, 128],
-        recurrent: Some(RecurrentConfig {
-            cell: config.cell,
-            hidden: config.hidden,
-            n_layers: 2,
-            bidirectional: true,
-        }),
-        dense: 128,
-        dropout: config.dropout,
-    };
+    let architecture = &config.architecture;
+    let encoder = Encoder::new(&config.features, &config.front_ends).map_err(Error::wrap)?;
+    let cache = config
+        .cache
+        .as_ref()
+        .map(|folder| Cache::new(folder, &encoder_key(config)));
     let all: Vec<_> = [&split.training[..], &split.validation[..]].concat();
     let corpora = corpora(&all);
     let preparation = Preparation {
-        features: &features,
+        encoder: &encoder,
+        half: !config.front_ends.is_empty(),
+        cache: cache.as_ref(),
         frames_per_step: architecture.frames_per_step,
         n_altered: config.n_altered,
         seed: config.seed,
@@ -121,13 +119,13 @@ pub fn train(
             validation.list.len()
         );
     }
-    let normalizer = Normalizer::fit(training.list.iter().map(|e| &e.views[0]));
+    let normalizer = Normalizer::fit(training.list.iter().map(|e| e.views[0].matrix()));
     let class_weights = class_weights(&training.list, corpora.len());
     let batching = Batching {
-        architecture: &architecture,
+        architecture,
         normalizer: &normalizer,
         corpora: &corpora,
-        step_s: (architecture.frames_per_step * features.hop_samples) as f64
+        step_s: (architecture.frames_per_step * encoder.hop_samples()) as f64
             / f64::from(SAMPLE_RATE_HZ),
         label_smoothing: 0.05,
         class_weights: &class_weights,
@@ -171,7 +169,8 @@ pub fn train(
             format_version: FORMAT_VERSION,
             name: config.name.clone(),
             classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
-            features,
+            features: config.features.clone(),
+            front_ends: config.front_ends.iter().map(|f| f.header.clone()).collect(),
             architecture: architecture.clone(),
             normalizer: normalizer.clone(),
             calibration,
@@ -179,7 +178,29 @@ pub fn train(
             checksum: String::new(),
         },
         weights,
+        front_ends: config
+            .front_ends
+            .iter()
+            .map(|f| f.weights.clone())
+            .collect(),
     })
+}
+
+/// Names everything that decides what a recording is encoded to.
+fn encoder_key(config: &TrainingConfig) -> String {
+    let mut key = format!(
+        "{:?} {}",
+        config.features, config.architecture.frames_per_step
+    );
+    for front_end in &config.front_ends {
+        let sizes: Vec<_> = front_end
+            .weights
+            .iter()
+            .map(|(n, w)| (n, w.shape()))
+            .collect();
+        key += &format!(" {:?} {sizes:?}", front_end.header);
+    }
+    key
 }
 
 /// A network on its way.
@@ -254,7 +275,7 @@ impl<'a> Fitting<'a> {
         // anew for each step.
         let vb = VarBuilder::from_varmap(&self.map, DType::F32, &Device::Cpu);
         let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
-        let rate = self.config.dropout;
+        let rate = self.batching.architecture.dropout;
         let rng = std::cell::RefCell::new(&mut self.rng);
         let drop = |shape: &[usize]| -> Result<Tensor> {
             let mut rng = rng.borrow_mut();
@@ -411,6 +432,7 @@ fn facts(
 mod tests {
     use super::*;
     use crate::features::FeatureMatrix;
+    use crate::model::header::{Cell, RecurrentConfig};
 
     #[test]
     fn the_schedule_rises_then_falls() {
@@ -423,7 +445,7 @@ mod tests {
         Example {
             corpus: 0,
             emotion,
-            views: vec![FeatureMatrix::from_rows(vec![0.0], 1)],
+            views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
         }
     }
 
@@ -465,7 +487,7 @@ mod tests {
                     .map(|_| if high { 1.0 } else { -1.0 } + rng.random_range(-0.5..0.5f32))
                     .collect();
                 Example {
-                    views: vec![FeatureMatrix::from_rows(rows, 1)],
+                    views: vec![FeatureMatrix::from_rows(rows, 1).into()],
                     ..example(if high { Emotion::Happy } else { Emotion::Sad })
                 }
             })
@@ -474,19 +496,6 @@ mod tests {
             name: "x".into(),
             classes: [true; N_EMOTIONS],
         }];
-        let config = TrainingConfig {
-            name: "test".into(),
-            cell: Cell::Lstm,
-            hidden: 4,
-            epochs: 12,
-            patience: 12,
-            batch_size: 8,
-            learning_rate: 0.02,
-            clips_per_corpus: 48,
-            n_altered: 0,
-            dropout: 0.1,
-            seed: 1,
-        };
         let architecture = Architecture {
             frames_per_step: 1,
             window_normalized: false,
@@ -500,7 +509,21 @@ mod tests {
             dense: 6,
             dropout: 0.1,
         };
-        let normalizer = Normalizer::fit(examples.iter().map(|e| &e.views[0]));
+        let config = TrainingConfig {
+            name: "test".into(),
+            features: FeatureConfig::default(),
+            front_ends: Vec::new(),
+            architecture: architecture.clone(),
+            cache: None,
+            epochs: 12,
+            patience: 12,
+            batch_size: 8,
+            learning_rate: 0.02,
+            clips_per_corpus: 48,
+            n_altered: 0,
+            seed: 1,
+        };
+        let normalizer = Normalizer::fit(examples.iter().map(|e| e.views[0].matrix()));
         let class_weights = class_weights(&examples, 1);
         let batching = Batching {
             architecture: &architecture,

@@ -31,3 +31,33 @@
 //! | `download-json`, `download-csv` | save the result | |
 //! | `privacy` | the line that says nothing leaves the device | |
 //! | `announcer` | the live region for screen readers | |
+
+mod actions;
+mod app;
+mod axis;
+mod components;
+mod shape;
+mod state;
+mod text;
+
+pub use app::App;
+pub use state::{Fault, Origin, Outcome, Page, Phase};
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+
+/// The element of `index.html` that the page replaces the inside of.
+const MOUNT_ID: &str = "app";
+
+/// Shows the page and starts the engine.
+pub fn run() {
+    console_error_panic_hook::set_once();
+    let Some(place) = document()
+        .get_element_by_id(MOUNT_ID)
+        .and_then(|element| element.dyn_into::<leptos::web_sys::HtmlElement>().ok())
+    else {
+        return;
+    };
+    place.set_inner_html("");
+    mount_to(place, App).forget();
+}

@@ -1,1 +1,26 @@
-//! The browser: microphone, files, downloads. Knows no emotion.
+//! The browser: microphone, files, playback, downloads. Bytes, samples and
+//! errors only; it knows no emotion. Raw JavaScript values never leave it.
+
+pub mod buffer;
+pub mod capture;
+pub mod decode;
+pub mod download;
+pub mod files;
+pub mod playback;
+pub mod view;
+pub mod wav;
+
+pub use buffer::Buffer;
+pub use capture::{CaptureError, Recorder, Recording};
+pub use files::{FileError, SoundFile};
+pub use playback::Player;
+
+use wasm_bindgen::JsValue;
+
+/// The words of a thrown value, for logs and reports.
+fn reason(thrown: &JsValue) -> String {
+    js_sys::Reflect::get(thrown, &"message".into())
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_else(|| format!("{thrown:?}"))
+}

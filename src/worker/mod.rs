@@ -1,4 +1,11 @@
-//! The conversation between page and worker: [`protocol`] is the words, and
-//! the rest of this floor carries them.
+//! The conversation between page and worker: [`protocol`] is the words,
+//! [`session`] what the worker does with them, `agent` the worker's and
+//! `client` the page's end of the line.
 
 pub mod protocol;
+pub mod session;
+
+#[cfg(feature = "web")]
+pub mod agent;
+#[cfg(feature = "web")]
+pub mod client;

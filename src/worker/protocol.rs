@@ -1,5 +1,9 @@
 //! Plain requests and events. Audio travels beside them in transferred
 //! buffers, never inside.
+//!
+//! There is no request to cancel: the worker computes without a pause and
+//! would hear it only when done. To break a job off, the page ends the worker
+//! and starts another.
 
 use crate::analysis::{Analysis, AnalyzeError};
 use serde::{Deserialize, Serialize};
@@ -16,40 +20,75 @@ pub struct JobId(pub u32);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Request {
-    /// The first message: load the model, then answer [`Event::Ready`].
+    /// The answer to [`Event::Hello`]: load the model, then say
+    /// [`Event::Ready`].
     Start {
         /// The page's [`PROTOCOL_VERSION`].
         protocol: u32,
-        /// Address of the model file, relative to the page.
+        /// Address of the model file, relative to the worker's program.
         model_url: String,
     },
     /// Analyse a file whose bytes are transferred beside this message.
     AnalyzeFile {
+        /// The request's name.
         job: JobId,
         /// File name, a hint for the decoder.
         name: String,
     },
     /// Analyse mono `f32` samples transferred beside this message.
-    AnalyzeSamples { job: JobId, sample_rate_hz: u32 },
+    AnalyzeSamples {
+        /// The request's name.
+        job: JobId,
+        /// Rate of the samples, hertz.
+        sample_rate_hz: u32,
+    },
 }
 
 /// What the worker answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
+    /// The worker's first word: it listens. What was said before is lost.
+    Hello {
+        /// The worker's [`PROTOCOL_VERSION`].
+        protocol: u32,
+    },
     /// The model is on its way.
     Loading {
+        /// Bytes that have arrived.
         loaded_bytes: u64,
+        /// Bytes there are, where the server says.
         total_bytes: Option<u64>,
     },
     /// The engine can take work.
-    Ready { protocol: u32, model: String },
+    Ready {
+        /// Name of the model.
+        model: String,
+    },
     /// The engine will never be ready.
-    LoadFailed { error: AnalyzeError },
-    /// How far a job is, `0..=1`.
-    Progress { job: JobId, fraction: f32 },
+    LoadFailed {
+        /// Why.
+        error: AnalyzeError,
+    },
+    /// How far a job is.
+    Progress {
+        /// The request answered.
+        job: JobId,
+        /// `0..=1`.
+        fraction: f32,
+    },
     /// A job's answer.
-    Done { job: JobId, analysis: Box<Analysis> },
+    Done {
+        /// The request answered.
+        job: JobId,
+        /// The answer.
+        analysis: Box<Analysis>,
+    },
     /// A job that could not be answered.
-    Failed { job: JobId, error: AnalyzeError },
+    Failed {
+        /// The request answered.
+        job: JobId,
+        /// Why.
+        error: AnalyzeError,
+    },
 }

@@ -138,9 +138,8 @@ async fn answer(mut stream: TcpStream, state: Arc<State>) {
     match bytes {
         Some(bytes) => respond(&mut stream, "200 OK", media_type(name), &bytes).await,
         None => {
-            let mut log = state.log.lock().expect("no thread has panicked");
-            log.missing.push(path.to_owned());
-            drop(log);
+            let note = |mut log: std::sync::MutexGuard<'_, Log>| log.missing.push(path.to_owned());
+            note(state.log.lock().expect("no thread has panicked"));
             respond(&mut stream, "404 Not Found", "text/plain", b"not here").await;
         }
     }

@@ -73,6 +73,21 @@ impl RecurrentStack {
         }
         Ok(x)
     }
+
+    /// What every layer makes of `x`, the first layer's output first; as
+    /// [`RecurrentStack::forward`] in use.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn outputs(&self, x: &Tensor, lengths: &[usize]) -> Result<Vec<Tensor>> {
+        let mut x = x.clone();
+        let mut outputs = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            x = layer.forward(&self.config, &x, lengths, false)?;
+            outputs.push(x.clone());
+        }
+        Ok(outputs)
+    }
 }
 
 impl Layer {

@@ -1,0 +1,100 @@
+//! From samples to the frames that a network reads: the speech features alone,
+//! or beside what front ends make of the clip. Training runs this too.
+
+use super::error::ModelError;
+use super::front_ends::{FrontEnd, HOP_SAMPLES, MAX_SAMPLES, PackedFrontEnd};
+use super::normalize::averaged;
+use crate::features::{Extractor, FeatureConfig, FeatureMatrix};
+
+/// Plans once, then encodes any number of recordings. Clones share the front
+/// ends' weights.
+#[derive(Clone)]
+pub struct Encoder {
+    extractor: Extractor,
+    front_ends: Vec<FrontEnd>,
+}
+
+impl Encoder {
+    /// Plans the features and unpacks the front ends, if there are any.
+    ///
+    /// # Errors
+    /// If the features make no sense, their hop does not divide the front
+    /// ends', or weights do not fit.
+    pub fn new(
+        features: &FeatureConfig,
+        front_ends: &[PackedFrontEnd],
+    ) -> Result<Encoder, ModelError> {
+        let extractor =
+            Extractor::new(features).map_err(|e| ModelError::Features(e.to_string()))?;
+        if !front_ends.is_empty() && !HOP_SAMPLES.is_multiple_of(features.hop_samples) {
+            return Err(ModelError::Length {
+                what: "features' hop".to_owned(),
+                expected: HOP_SAMPLES,
+                actual: features.hop_samples,
+            });
+        }
+        Ok(Encoder {
+            extractor,
+            front_ends: front_ends
+                .iter()
+                .map(FrontEnd::new)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Step between frames, samples at 16 kHz.
+    pub fn hop_samples(&self) -> usize {
+        if self.front_ends.is_empty() {
+            self.extractor.config().hop_samples
+        } else {
+            HOP_SAMPLES
+        }
+    }
+
+    /// Columns of [`Encoder::encode`].
+    pub fn n_features(&self) -> usize {
+        let learnt: usize = self.front_ends.iter().map(FrontEnd::n_outputs).sum();
+        self.extractor.n_features() + learnt
+    }
+
+    /// Frames `[frames, features]` of mono samples at 16 kHz: the speech
+    /// features, averaged to the front ends' hop, then the front ends' outputs
+    /// in their order. An empty recording has none. Front ends hear at most 8 s
+    /// at once: a longer recording is cut for them.
+    ///
+    /// # Errors
+    /// [`ModelError::Features`] if a sample is not a finite number.
+    pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let features = self
+            .extractor
+            .extract(samples)
+            .map_err(|e| ModelError::Features(e.to_string()))?;
+        if self.front_ends.is_empty() || samples.is_empty() {
+            return Ok(features);
+        }
+        let per_frame = HOP_SAMPLES / self.extractor.config().hop_samples;
+        let features = averaged(&features, 0..features.n_frames(), per_frame);
+        let width = self.n_features();
+        let n_frames = (samples.len() / (HOP_SAMPLES / 2)).div_ceil(2).max(1);
+        let mut rows = vec![0.0; n_frames * width];
+        let mut column = features.n_features();
+        for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+            row[..column].copy_from_slice(features.frame(i));
+        }
+        for front_end in &mut self.front_ends {
+            let mut rows = rows.chunks_exact_mut(width);
+            for piece in samples.chunks(MAX_SAMPLES) {
+                let frames = front_end.encode(piece)?;
+                let n_wanted = MAX_SAMPLES / HOP_SAMPLES;
+                for (i, row) in (&mut rows)
+                    .take(n_wanted.min(frames.n_frames()))
+                    .enumerate()
+                {
+                    row[column..column + frames.n_features()].copy_from_slice(frames.frame(i));
+                }
+            }
+            column += front_end.n_outputs();
+        }
+        Ok(FeatureMatrix::from_rows(rows, width))
+    }
+}

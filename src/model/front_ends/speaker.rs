@@ -1,0 +1,129 @@
+//! The recurrent layers of a speaker encoder (Wan et al. 2018, "Generalized
+//! End-to-End Loss for Speaker Verification"): what a network that has heard
+//! thousands of people knows of voices.
+
+use super::linear::get;
+use crate::audio::SAMPLE_RATE_HZ;
+use crate::dsp::{MelBank, Spectrum};
+use crate::features::FeatureMatrix;
+use crate::model::error::ModelError;
+use crate::model::header::{Cell, RecurrentConfig};
+use crate::model::recurrent::RecurrentStack;
+use crate::model::weights::Weights;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+/// Window of the transform, samples.
+const N_FFT: usize = 400;
+/// Step between the encoder's frames, samples.
+const HOP: usize = 160;
+/// Level that sound is brought to, decibels relative to full scale, as
+/// `resemblyzer.preprocess_wav` 0.1.4 raises what is softer.
+const LEVEL_DBFS: f64 = -30.0;
+/// Softer sound counts as this soft, so that silence is not raised to speech.
+const MIN_RMS: f64 = 1e-4;
+
+/// Mel power bands and stacked LSTM layers.
+#[derive(Clone)]
+pub struct SpeakerEncoder {
+    spectrum: Spectrum,
+    bank: MelBank,
+    stack: RecurrentStack,
+    hidden: usize,
+    n_layers: usize,
+}
+
+impl SpeakerEncoder {
+    /// Reads PyTorch's `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`,
+    /// `bias_hh_l0` and those of as many layers as there are.
+    ///
+    /// # Errors
+    /// If a weight is missing or has another shape.
+    pub fn new(weights: &Weights) -> Result<SpeakerEncoder, ModelError> {
+        let shape = |name: &str| weights.get(name).map_or(&[][..], |w| w.shape());
+        let &[n_gates, n_mels] = shape("weight_ih_l0") else {
+            return Err(ModelError::FrontEnd {
+                reason: "`weight_ih_l0` is no matrix".to_owned(),
+            });
+        };
+        let config = RecurrentConfig {
+            cell: Cell::Lstm,
+            hidden: n_gates / Cell::Lstm.n_gates(),
+            n_layers: (0..)
+                .take_while(|i| weights.contains_key(&format!("weight_ih_l{i}")))
+                .count(),
+            bidirectional: false,
+        };
+        let tensors = weights
+            .iter()
+            .map(|(name, weight)| {
+                let values = get(weights, name, weight.shape())?;
+                let tensor = Tensor::from_vec(values, weight.shape(), &Device::Cpu)?;
+                Ok((name.clone(), tensor))
+            })
+            .collect::<Result<_, ModelError>>()?;
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        Ok(SpeakerEncoder {
+            spectrum: Spectrum::new(N_FFT),
+            bank: MelBank::new(n_mels, N_FFT, SAMPLE_RATE_HZ),
+            stack: RecurrentStack::new(&config, n_mels, &vb)?,
+            hidden: config.hidden,
+            n_layers: config.n_layers,
+        })
+    }
+
+    /// Columns of [`SpeakerEncoder::encode`].
+    pub fn n_outputs(&self) -> usize {
+        self.n_layers * self.hidden
+    }
+
+    /// The layers' hidden states side by side, `[frames, layers · hidden]`,
+    /// each within ±1: means of two frames of 10 ms, so every 20 ms,
+    /// `⌈(1 + ⌊samples / 160⌋) / 2⌉` of them.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let bands = self.mel_power(samples);
+        let n_mels = self.bank.n_mels();
+        let n_frames = bands.len() / n_mels;
+        let x = Tensor::from_vec(bands, (1, n_frames, n_mels), &Device::Cpu)?;
+        let n_outputs = self.n_outputs();
+        let mut out = vec![0.0; n_frames.div_ceil(2) * n_outputs];
+        for (layer, states) in self.stack.outputs(&x, &[n_frames])?.iter().enumerate() {
+            let states = states.flatten_all()?.to_vec1::<f32>()?;
+            let rows = out.chunks_exact_mut(n_outputs);
+            for (row, pair) in rows.zip(states.chunks(2 * self.hidden)) {
+                let share = self.hidden as f32 / pair.len() as f32;
+                let row = &mut row[layer * self.hidden..][..self.hidden];
+                for states in pair.chunks_exact(self.hidden) {
+                    for (mean, state) in row.iter_mut().zip(states) {
+                        *mean += share * state;
+                    }
+                }
+            }
+        }
+        Ok(FeatureMatrix::from_rows(out, n_outputs))
+    }
+
+    /// `[1 + samples / 160, n_mels]` as `librosa.feature.melspectrogram` 0.11:
+    /// power, centred, zeros beyond the ends, not logarithmic.
+    fn mel_power(&mut self, samples: &[f32]) -> Vec<f32> {
+        let energy: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
+        let rms = (energy / samples.len().max(1) as f64).sqrt();
+        let gain = 10f64.powf(LEVEL_DBFS / 20.0) / rms.max(MIN_RMS);
+        let mut padded = vec![0.0; samples.len() + N_FFT];
+        for (to, from) in padded[N_FFT / 2..].iter_mut().zip(samples) {
+            *to = (f64::from(*from) * gain) as f32;
+        }
+        let n_mels = self.bank.n_mels();
+        let mut power = vec![0.0; self.spectrum.n_bins()];
+        let mut bands = vec![0.0; (1 + samples.len() / HOP) * n_mels];
+        for (t, bands) in bands.chunks_exact_mut(n_mels).enumerate() {
+            let window = &padded[t * HOP..t * HOP + N_FFT];
+            self.spectrum.power(window, &mut power);
+            self.bank.apply(&power, bands);
+        }
+        bands
+    }
+}

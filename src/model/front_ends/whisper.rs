@@ -1,0 +1,148 @@
+//! The first layers of a Whisper encoder (Radford et al. 2022, "Robust Speech
+//! Recognition via Large-Scale Weak Supervision", section 2.2): what a speech
+//! recogniser knows of how words are said.
+
+use super::block::Block;
+use super::linear::{Linear, gelu, get};
+use super::log_mel::LogMel;
+use crate::features::FeatureMatrix;
+use crate::model::error::ModelError;
+use crate::model::weights::Weights;
+use std::sync::Arc;
+
+/// Two convolutions, positions, and the blocks that the file has.
+#[derive(Clone)]
+pub struct WhisperEncoder {
+    log_mel: LogMel,
+    layers: Arc<Layers>,
+}
+
+struct Layers {
+    n_mels: usize,
+    width: usize,
+    /// Spans three frames.
+    first: Linear,
+    /// Spans three frames and moves by two.
+    second: Linear,
+    /// `[positions, width]`.
+    positions: Vec<f32>,
+    blocks: Vec<Block>,
+}
+
+impl WhisperEncoder {
+    /// Reads the weights under their names in the published models.
+    ///
+    /// # Errors
+    /// If a weight is missing or has another shape.
+    pub fn new(weights: &Weights) -> Result<WhisperEncoder, ModelError> {
+        let shape = |name: &str| weights.get(name).map_or(&[][..], |w| w.shape());
+        let &[width, n_mels, 3] = shape("conv1.weight") else {
+            return Err(ModelError::FrontEnd {
+                reason: "`conv1.weight` is no convolution of three frames".to_owned(),
+            });
+        };
+        let n_positions = shape("embed_positions.weight")
+            .first()
+            .copied()
+            .unwrap_or(0);
+        let names = (0..).map(|i| format!("layers.{i}"));
+        let blocks = names
+            .take_while(|name| weights.contains_key(&format!("{name}.fc1.weight")))
+            .map(|name| Block::read(weights, &name, width))
+            .collect::<Result<_, _>>()?;
+        let positions = get(weights, "embed_positions.weight", &[n_positions, width])?;
+        Ok(WhisperEncoder {
+            log_mel: LogMel::new(n_mels),
+            layers: Arc::new(Layers {
+                n_mels,
+                width,
+                first: convolution(weights, "conv1", width, n_mels)?,
+                second: convolution(weights, "conv2", width, width)?,
+                positions,
+                blocks,
+            }),
+        })
+    }
+
+    /// Columns of [`WhisperEncoder::encode`].
+    pub fn n_outputs(&self) -> usize {
+        self.layers.blocks.len() * self.layers.width
+    }
+
+    /// The blocks' outputs side by side, `[frames, blocks · width]`, every
+    /// 20 ms: frame `t` is centred on sample `320 · t` and there are
+    /// `⌈⌊samples / 160⌋ / 2⌉`, at least one. There must be no more than
+    /// positions, 8 s; a shorter clip takes the last ones, since the model was
+    /// trained on clips padded in front.
+    ///
+    /// # Errors
+    /// [`ModelError::FrontEnd`] if the clip is longer.
+    pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let layers = &self.layers;
+        let mut x = layers.first.apply(&spans_of_three(
+            &self.log_mel.frames(samples),
+            layers.n_mels,
+            1,
+        ));
+        gelu(&mut x);
+        let mut x = layers.second.apply(&spans_of_three(&x, layers.width, 2));
+        gelu(&mut x);
+        let Some(unused) = layers.positions.len().checked_sub(x.len()) else {
+            return Err(ModelError::FrontEnd {
+                reason: format!("{} samples at once are too many", samples.len()),
+            });
+        };
+        for (x, position) in x.iter_mut().zip(&layers.positions[unused..]) {
+            *x += position;
+        }
+        let n_outputs = self.n_outputs();
+        let mut out = vec![0.0; x.len() * layers.blocks.len()];
+        for (i, block) in layers.blocks.iter().enumerate() {
+            block.apply(&mut x);
+            let rows = out.chunks_exact_mut(n_outputs);
+            for (row, x) in rows.zip(x.chunks_exact(layers.width)) {
+                row[i * layers.width..][..layers.width].copy_from_slice(x);
+            }
+        }
+        Ok(FeatureMatrix::from_rows(out, n_outputs))
+    }
+}
+
+/// A convolution of three frames as a dense layer over [`spans_of_three`].
+fn convolution(
+    weights: &Weights,
+    name: &str,
+    n_outputs: usize,
+    n_inputs: usize,
+) -> Result<Linear, ModelError> {
+    let values = get(
+        weights,
+        &format!("{name}.weight"),
+        &[n_outputs, n_inputs, 3],
+    )?;
+    // Files have the frames innermost, spans have them outermost.
+    let mut turned = vec![0.0; values.len()];
+    for (to, from) in turned
+        .chunks_exact_mut(3 * n_inputs)
+        .zip(values.chunks_exact(3 * n_inputs))
+    {
+        for (i, value) in from.iter().enumerate() {
+            to[i % 3 * n_inputs + i / 3] = *value;
+        }
+    }
+    let bias = get(weights, &format!("{name}.bias"), &[n_outputs])?;
+    Ok(Linear::new(turned, bias))
+}
+
+/// Every `stride`-th frame between its neighbours: `[frames, width]` →
+/// `[⌈frames / stride⌉, 3 · width]`. Beyond the ends lie zeros.
+fn spans_of_three(frames: &[f32], width: usize, stride: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; frames.len() + 2 * width];
+    padded[width..width + frames.len()].copy_from_slice(frames);
+    padded
+        .windows(3 * width)
+        .step_by(stride * width)
+        .flatten()
+        .copied()
+        .collect()
+}

@@ -1,0 +1,101 @@
+//! The models that are trained: features, front ends and network of each.
+
+use crate::features::{FeatureConfig, FeatureGroup};
+use crate::model::front_ends::FrontEndKind;
+use crate::model::header::{Architecture, Cell, RecurrentConfig};
+use crate::model::weights::Precision;
+use clap::ValueEnum;
+
+/// A model by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Recipe {
+    /// Speech features into long short-term memory
+    Lstm,
+    /// Speech features into Elman's network
+    SimpleRnn,
+    /// A speaker encoder, Whisper's encoder and prosody into a pooled head
+    Undertone,
+    /// A speaker encoder and prosody into a pooled head
+    UndertoneLight,
+}
+
+impl Recipe {
+    /// The name in the model's header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Recipe::Lstm => "lstm",
+            Recipe::SimpleRnn => "simple-rnn",
+            Recipe::Undertone => "undertone",
+            Recipe::UndertoneLight => "undertone-light",
+        }
+    }
+
+    /// The front ends, in the order of their columns.
+    pub fn front_ends(self) -> &'static [FrontEndKind] {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => &[],
+            Recipe::Undertone => &[FrontEndKind::Speaker, FrontEndKind::Whisper],
+            Recipe::UndertoneLight => &[FrontEndKind::Speaker],
+        }
+    }
+
+    /// The speech features: all that the founding paper used, or what front
+    /// ends throw away, since both normalise the level and neither is asked for
+    /// the melody.
+    pub fn features(self) -> FeatureConfig {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => FeatureConfig::default(),
+            Recipe::Undertone | Recipe::UndertoneLight => FeatureConfig {
+                groups: vec![
+                    FeatureGroup::ZeroCrossingRate,
+                    FeatureGroup::LogEnergy,
+                    FeatureGroup::Pitch,
+                ],
+                ..FeatureConfig::default()
+            },
+        }
+    }
+
+    /// The network; `hidden` counts where there are recurrent layers.
+    pub fn architecture(self, hidden: usize, dropout: f32) -> Architecture {
+        let recurrent = |cell| RecurrentConfig {
+            cell,
+            hidden,
+            n_layers: 2,
+            bidirectional: true,
+        };
+        // Steps of 40 ms either way: before the convolutions two frames of
+        // 10 ms and a stride of four lead to 80 ms.
+        let from_features = |cell| Architecture {
+            frames_per_step: 2,
+            window_normalized: true,
+            convolutions: vec![128, 128],
+            recurrent: Some(recurrent(cell)),
+            dense: 128,
+            dropout,
+        };
+        let pooled = |dense| Architecture {
+            frames_per_step: 2,
+            window_normalized: false,
+            convolutions: Vec::new(),
+            recurrent: None,
+            dense,
+            dropout,
+        };
+        match self {
+            Recipe::Lstm => from_features(Cell::Lstm),
+            Recipe::SimpleRnn => from_features(Cell::SimpleRnn),
+            Recipe::Undertone => pooled(128),
+            // What keeps the file below a megabyte.
+            Recipe::UndertoneLight => pooled(48),
+        }
+    }
+
+    /// How closely the shipped file keeps the network's own weights.
+    pub fn precision(self) -> Precision {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => Precision::Half,
+            Recipe::Undertone | Recipe::UndertoneLight => Precision::Eight,
+        }
+    }
+}

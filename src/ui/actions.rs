@@ -1,0 +1,383 @@
+//! What happens when a person does something, or the engine answers.
+
+use super::state::{Fault, Origin, Outcome, Page, Phase, Task};
+use super::text;
+use crate::analysis::AnalyzeError;
+use crate::export;
+use crate::web::capture::CaptureEvent;
+use crate::web::playback::PlayerEvent;
+use crate::web::{Buffer, FileError, Player, Recorder, Recording, SoundFile};
+use crate::web::{decode, download, view, wav};
+use crate::worker::client::{Client, EngineState, Sound, Update};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::sync::Arc;
+
+/// A file name for what the microphone gave.
+const RECORDING_NAME: &str = "recording.wav";
+
+/// The element that shows the result.
+pub(super) const RESULT_ID: &str = "result";
+/// Where errors and progress are shown.
+pub(super) const STATUS_ID: &str = "status";
+/// The record button.
+pub(super) const RECORD_ID: &str = "record";
+
+impl Page {
+    /// Starts the engine.
+    pub fn start_engine(self) {
+        let client = Client::start(move |update| self.hear(update));
+        self.devices
+            .update_value(|devices| devices.client = Some(client));
+    }
+
+    /// Starts it again after it failed.
+    pub fn restart_engine(self) {
+        if let Some(client) = self.client() {
+            client.restart();
+        }
+    }
+
+    fn client(self) -> Option<Client> {
+        self.devices.with_value(|devices| devices.client.clone())
+    }
+
+    /// Something new begins: whatever was under way is broken off.
+    fn begin(self) -> u32 {
+        let (attempt, recorder) = self
+            .devices
+            .try_update_value(|devices| {
+                devices.attempt += 1;
+                devices.task = None;
+                (devices.attempt, devices.recorder.take())
+            })
+            .unwrap_or_default();
+        drop(recorder);
+        if let Some(client) = self.client() {
+            client.cancel();
+        }
+        self.asking.set(false);
+        self.fault.set(None);
+        attempt
+    }
+
+    fn is_current(self, attempt: u32) -> bool {
+        self.devices
+            .with_value(|devices| devices.attempt == attempt)
+    }
+
+    fn say(self, words: impl Into<String>) {
+        self.announcement.set(words.into());
+    }
+
+    /// Back to what was before the last attempt.
+    fn rest(self) {
+        let shown = self.outcome.with_untracked(Option::is_some);
+        self.phase
+            .set(if shown { Phase::Done } else { Phase::Idle });
+    }
+
+    fn fail(self, fault: Fault) {
+        self.devices.update_value(|devices| devices.task = None);
+        self.asking.set(false);
+        self.say(text::announced_fault(&fault));
+        self.fault.set(Some(fault));
+        self.phase.set(Phase::Failed);
+        request_animation_frame(|| view::reveal(STATUS_ID));
+    }
+
+    /// Closes the error.
+    pub fn dismiss(self) {
+        self.fault.set(None);
+        self.rest();
+        // The button that had the focus is gone.
+        view::focus(RECORD_ID);
+    }
+
+    /// Breaks the analysis off.
+    pub fn cancel(self) {
+        self.begin();
+        self.rest();
+        self.say(text::SAID_CANCELLED);
+        view::focus(RECORD_ID);
+    }
+
+    /// The record button: starts, or stops and analyses.
+    pub fn toggle_recording(self) {
+        if self.phase.get_untracked() == Phase::Recording {
+            self.stop_recording();
+        } else if !self.asking.get_untracked() {
+            self.start_recording();
+        }
+    }
+
+    fn start_recording(self) {
+        let attempt = self.begin();
+        self.pause();
+        self.rest();
+        self.asking.set(true);
+        self.elapsed_s.set(0.0);
+        self.level_dbfs.set(f32::NEG_INFINITY);
+        spawn_local(async move {
+            let recorder = Recorder::start(move |event| match event {
+                CaptureEvent::Heard {
+                    level_dbfs,
+                    elapsed_s,
+                } => {
+                    self.level_dbfs.set(level_dbfs);
+                    self.elapsed_s.set(elapsed_s);
+                }
+                CaptureEvent::Ended => self.stop_recording(),
+            })
+            .await;
+            if !self.is_current(attempt) {
+                return;
+            }
+            self.asking.set(false);
+            match recorder {
+                Ok(recorder) => {
+                    self.devices
+                        .update_value(|devices| devices.recorder = Some(recorder));
+                    self.phase.set(Phase::Recording);
+                    self.say(text::SAID_RECORDING);
+                }
+                Err(error) => self.fail(Fault::Capture(error)),
+            }
+        });
+    }
+
+    fn stop_recording(self) {
+        let Some((attempt, recorder)) = self
+            .devices
+            .try_update_value(|devices| Some((devices.attempt, devices.recorder.take()?)))
+            .flatten()
+        else {
+            return;
+        };
+        self.progress.set(0.0);
+        self.phase.set(Phase::Analyzing);
+        spawn_local(async move {
+            let recording = recorder.stop().await;
+            if !self.is_current(attempt) {
+                return;
+            }
+            match recording {
+                Ok(recording) => self.analyze_recording(&recording),
+                Err(error) => self.fail(Fault::Capture(error)),
+            }
+        });
+    }
+
+    fn analyze_recording(self, recording: &Recording) {
+        let bytes = wav::encode(&recording.samples, recording.sample_rate_hz);
+        match SoundFile::from_bytes(RECORDING_NAME, &bytes, "audio/wav") {
+            Ok(sound) => {
+                let task = Task {
+                    sound,
+                    origin: Origin::Microphone,
+                    tried_browser: true,
+                };
+                self.devices
+                    .update_value(|devices| devices.task = Some(task));
+                self.analyze_samples(recording);
+            }
+            Err(error) => self.fail(Fault::File(error)),
+        }
+    }
+
+    fn analyze_samples(self, recording: &Recording) {
+        if let Some(client) = self.client() {
+            client.analyze(Sound::Samples {
+                samples: Buffer::from_samples(&recording.samples),
+                sample_rate_hz: recording.sample_rate_hz,
+            });
+        }
+    }
+
+    /// Takes what was dropped or chosen. While the microphone is open nothing
+    /// else is taken, so that no recording is lost by a slip.
+    pub fn take_file(self, file: Result<SoundFile, FileError>) {
+        if self.phase.get_untracked() == Phase::Recording {
+            return;
+        }
+        let attempt = self.begin();
+        match file {
+            Ok(file) => self.analyze_file(attempt, file),
+            Err(error) => self.fail(Fault::File(error)),
+        }
+    }
+
+    /// Takes one of the page's own clips.
+    pub fn take_sample(self, name: &'static str) {
+        if self.phase.get_untracked() == Phase::Recording {
+            return;
+        }
+        let attempt = self.begin();
+        self.progress.set(0.0);
+        self.phase.set(Phase::Analyzing);
+        spawn_local(async move {
+            let file = SoundFile::fetch(name, &format!("samples/{name}")).await;
+            if self.is_current(attempt) {
+                match file {
+                    Ok(file) => self.analyze_file(attempt, file),
+                    Err(error) => self.fail(Fault::File(error)),
+                }
+            }
+        });
+    }
+
+    fn analyze_file(self, attempt: u32, sound: SoundFile) {
+        self.progress.set(0.0);
+        self.phase.set(Phase::Analyzing);
+        self.say(text::SAID_ANALYZING);
+        spawn_local(async move {
+            let bytes = sound.read().await;
+            if !self.is_current(attempt) {
+                return;
+            }
+            match (bytes, self.client()) {
+                (Ok(bytes), Some(client)) => {
+                    let name = sound.name().to_owned();
+                    let task = Task {
+                        sound,
+                        origin: Origin::File,
+                        tried_browser: false,
+                    };
+                    self.devices
+                        .update_value(|devices| devices.task = Some(task));
+                    client.analyze(Sound::File { name, bytes });
+                }
+                (Err(error), _) => self.fail(Fault::File(error)),
+                (Ok(_), None) => {}
+            }
+        });
+    }
+
+    fn hear(self, update: Update) {
+        match update {
+            Update::Engine(state) => {
+                if state == EngineState::Ready && self.phase.get_untracked() == Phase::Idle {
+                    self.say(text::SAID_READY);
+                }
+                self.engine.set(state);
+            }
+            Update::Progress(fraction) => self.progress.set(fraction),
+            Update::Done(analysis) => {
+                let task = self
+                    .devices
+                    .try_update_value(|devices| devices.task.take())
+                    .flatten();
+                if let Some(task) = task {
+                    let file = task.sound.name().to_owned();
+                    self.show(Outcome::new(file, task.origin, *analysis), &task.sound);
+                }
+            }
+            Update::Failed(error) => self.try_browser_decoder(error),
+        }
+    }
+
+    /// Has the browser decode what the engine cannot read, once; any other
+    /// error is shown.
+    fn try_browser_decoder(self, error: AnalyzeError) {
+        let unread = matches!(
+            error,
+            AnalyzeError::NotAudio | AnalyzeError::UnsupportedCodec { .. }
+        );
+        let sound = self
+            .devices
+            .try_update_value(|devices| {
+                let task = devices.task.as_mut()?;
+                let first = !std::mem::replace(&mut task.tried_browser, true);
+                (unread && first).then(|| (devices.attempt, task.sound.clone()))
+            })
+            .flatten();
+        let Some((attempt, sound)) = sound else {
+            self.fail(Fault::Analyze(error));
+            return;
+        };
+        spawn_local(async move {
+            let recording = decode::decode(&sound).await;
+            if self.is_current(attempt) {
+                match recording {
+                    Ok(recording) => self.analyze_samples(&recording),
+                    Err(_) => self.fail(Fault::Analyze(error)),
+                }
+            }
+        });
+    }
+
+    fn show(self, outcome: Outcome, sound: &SoundFile) {
+        let player = Player::new(sound, move |event| match event {
+            PlayerEvent::Playable => self.playable.set(true),
+            PlayerEvent::NotPlayable => self.playable.set(false),
+            PlayerEvent::At(position_s) => self.position_s.set(position_s),
+            PlayerEvent::Playing(playing) => self.playing.set(playing),
+        });
+        self.playable.set(player.is_some());
+        self.devices.update_value(|devices| devices.player = player);
+        self.playing.set(false);
+        self.position_s.set(0.0);
+        self.say(text::announced(&outcome));
+        self.outcome.set(Some(Arc::new(outcome)));
+        self.phase.set(Phase::Done);
+        request_animation_frame(|| view::reveal(RESULT_ID));
+    }
+
+    /// Plays or pauses.
+    pub fn toggle_playing(self) {
+        let playing = self.playing.get_untracked();
+        self.devices.with_value(|devices| match &devices.player {
+            Some(player) if playing => player.pause(),
+            Some(player) => player.play(),
+            None => {}
+        });
+    }
+
+    fn pause(self) {
+        self.devices.with_value(|devices| {
+            if let Some(player) = &devices.player {
+                player.pause();
+            }
+        });
+    }
+
+    /// Goes to a place, seconds.
+    pub fn seek(self, position_s: f64) {
+        self.position_s.set(position_s);
+        self.devices.with_value(|devices| {
+            if let Some(player) = &devices.player {
+                player.seek(position_s);
+            }
+        });
+    }
+
+    /// Saves the result as JSON.
+    pub fn save_json(self) {
+        self.save("json", "application/json", |o| {
+            let mut json = export::to_json(&o.file, &o.analysis);
+            json.push('\n');
+            json
+        });
+    }
+
+    /// Saves the result as CSV.
+    pub fn save_csv(self) {
+        self.save("csv", "text/csv", |o| {
+            export::to_csv([(o.file.as_str(), &o.analysis)])
+        });
+    }
+
+    fn save(self, extension: &str, mime: &str, write: impl Fn(&Outcome) -> String) {
+        let Some(outcome) = self.outcome.get_untracked() else {
+            return;
+        };
+        let stem = outcome
+            .file
+            .rsplit_once('.')
+            .map_or(outcome.file.as_str(), |(stem, _)| stem);
+        let name = format!("{stem}.undertone.{extension}");
+        if download::save(&name, &write(&outcome), mime).is_err() {
+            self.fail(Fault::Save);
+        }
+    }
+}

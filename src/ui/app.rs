@@ -1,0 +1,148 @@
+//! The one screen.
+
+use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
+use super::components::{
+    Downloads, DropZone, EngineStatus, ErrorMessage, Legend, Progress, Record, Samples, ScoreBars,
+    Stage, Transport, Verdict,
+};
+use super::state::{Outcome, Page, Phase};
+use super::text;
+use crate::web::files;
+use leptos::prelude::*;
+use std::sync::Arc;
+
+/// The whole page; starts the engine and lets files be dropped.
+#[component]
+pub fn App() -> impl IntoView {
+    let page = Page::new();
+    provide_context(page);
+    page.start_engine();
+    files::accept_drops(
+        move |hovering| page.hovering.set(hovering),
+        move |file| page.take_file(file),
+    );
+    let analyzing = Memo::new(move |_| page.phase.get() == Phase::Analyzing);
+    view! {
+        <div class="page" data-testid="app" data-phase=move || page.phase.get().name()>
+            <Masthead page />
+            <main class="desk">
+                <div class="desk__status" id=STATUS_ID>
+                    <ErrorMessage
+                        fault=page.fault.into()
+                        on_dismiss=Callback::new(move |()| page.dismiss())
+                    />
+                    <Show when=move || analyzing.get()>
+                        <Progress
+                            fraction=page.progress.into()
+                            engine=page.engine.into()
+                            on_cancel=Callback::new(move |()| page.cancel())
+                        />
+                    </Show>
+                </div>
+                <Inputs page />
+                <div class="desk__output">
+                    {move || match page.outcome.get() {
+                        Some(outcome) => view! { <Shown page outcome /> }.into_any(),
+                        None => view! { <Legend /> }.into_any(),
+                    }}
+                </div>
+            </main>
+            <footer class="foot">
+                <p>{text::HONEST}</p>
+            </footer>
+            <div class="visually-hidden" data-testid="announcer" aria-live="polite" role="status">
+                {page.announcement}
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Masthead(page: Page) -> impl IntoView {
+    view! {
+        <header class="masthead">
+            <div class="masthead__name">
+                <svg class="masthead__sign" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+                    <path d="M2 12c3.3-9 6.7-9 10 0s6.7 9 10 0" />
+                    <path d="M2 16.5c3.3-3 6.7-3 10 0s6.7 3 10 0" />
+                </svg>
+                <h1>{text::NAME}</h1>
+            </div>
+            <p class="masthead__tagline">{text::TAGLINE}</p>
+            <EngineStatus
+                engine=page.engine.into()
+                on_retry=Callback::new(move |()| page.restart_engine())
+            />
+        </header>
+    }
+}
+
+#[component]
+fn Inputs(page: Page) -> impl IntoView {
+    let recording = Signal::derive(move || page.phase.get() == Phase::Recording);
+    view! {
+        <div class="desk__input">
+            <Record
+                phase=page.phase.into()
+                asking=page.asking.into()
+                level_dbfs=page.level_dbfs.into()
+                elapsed_s=page.elapsed_s.into()
+                id=RECORD_ID
+                on_press=Callback::new(move |()| page.toggle_recording())
+            />
+            <DropZone
+                hovering=page.hovering.into()
+                disabled=recording
+                on_file=Callback::new(move |file| page.take_file(file))
+            />
+            <Samples
+                disabled=recording
+                on_choose=Callback::new(move |name| page.take_sample(name))
+            />
+            <p class="privacy" data-testid="privacy">
+                <svg viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+                    <path d="M3.5 7h9v7h-9zM5.5 7V4.5a2.5 2.5 0 0 1 5 0V7" />
+                </svg>
+                {text::PRIVACY}
+            </p>
+        </div>
+    }
+}
+
+#[component]
+fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
+    let scores = outcome.analysis.scores;
+    let duration_s = outcome.analysis.duration_s;
+    let file = outcome.file.clone();
+    view! {
+        <section
+            class="result"
+            id=RESULT_ID
+            aria-label=text::RESULT
+            data-testid="result"
+            data-file=file
+        >
+            <Verdict outcome=outcome.clone() />
+            <section class="over-time" aria-labelledby="over-time-title">
+                <h3 class="small-title" id="over-time-title">{text::OVER_TIME}</h3>
+                <Stage
+                    outcome
+                    position_s=page.position_s.into()
+                    on_seek=Callback::new(move |t| page.seek(t))
+                />
+                <Transport
+                    duration_s
+                    position_s=page.position_s.into()
+                    playing=page.playing.into()
+                    playable=page.playable.into()
+                    on_toggle=Callback::new(move |()| page.toggle_playing())
+                />
+            </section>
+            <ScoreBars scores />
+            <Downloads
+                on_json=Callback::new(move |()| page.save_json())
+                on_csv=Callback::new(move |()| page.save_csv())
+            />
+        </section>
+    }
+}

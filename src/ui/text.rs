@@ -1,0 +1,416 @@
+//! Every word a person reads on the page.
+
+use super::state::{Fault, Origin, Outcome};
+use crate::analysis::{AnalyzeError, Notice};
+use crate::emotion::Emotion;
+use crate::web::files::MAX_FILE_BYTES;
+use crate::web::{CaptureError, FileError};
+use crate::worker::client::EngineState;
+
+pub const NAME: &str = "Undertone";
+pub const TAGLINE: &str = "Hear the emotion in a voice.";
+pub const PRIVACY: &str =
+    "Your voice never leaves this device. Everything is computed here, in this page.";
+
+pub const RECORD: &str = "Record";
+pub const RECORD_STOP: &str = "Stop";
+pub const RECORD_ASKING: &str = "Waiting";
+pub const RECORD_HINT: &str = "Say a sentence or two, as you would to a friend.";
+pub const RECORD_HINT_RECORDING: &str = "Listening. Press again to stop and analyse.";
+pub const RECORD_HINT_ASKING: &str = "Allow the microphone in your browser to begin.";
+pub const LEVEL: &str = "Microphone level";
+pub const ELAPSED: &str = "Time recorded";
+
+pub const DROP: &str = "Choose a recording";
+pub const DROP_HINT: &str = "or drop it anywhere. WAV, FLAC, MP3, Ogg, M4A.";
+pub const DROP_HOVER: &str = "Let go to analyse it";
+
+pub const SAMPLES: &str = "Or try an actor’s voice";
+pub const SAMPLES_SOURCE: &str = "Clips from CREMA-D (Cao et al. 2014), Open Database License.";
+
+pub const ANALYZING: &str = "Listening to it…";
+pub const ANALYZING_WAITS: &str = "Waiting for the engine…";
+pub const CANCEL: &str = "Cancel";
+pub const DISMISS: &str = "Close";
+pub const RETRY: &str = "Try again";
+
+pub const EMPTY_TITLE: &str = "Speak, and see what your voice carries.";
+pub const EMPTY_TEXT: &str = "Undertone listens to how something is said, not to the words: the pitch, the loudness, the pace and the colour of the voice. It knows eight emotions.";
+pub const HONEST: &str = "It learnt from actors and is often wrong about everyday speech. Take it as an impression, never as a verdict on a person.";
+
+pub const RESULT: &str = "Result";
+pub const NOT_SURE: &str = "Not sure";
+pub const SCORES: &str = "All eight";
+pub const OVER_TIME: &str = "Over time";
+pub const PLAY: &str = "Play";
+pub const PAUSE: &str = "Pause";
+pub const NOT_PLAYABLE: &str = "This browser cannot play this file; its analysis stands.";
+pub const POSITION: &str = "Position";
+pub const WAVEFORM: &str = "Waveform of the recording";
+pub const SAVE_JSON: &str = "Save JSON";
+pub const SAVE_CSV: &str = "Save CSV";
+
+pub const SAID_READY: &str = "The engine is ready.";
+pub const SAID_RECORDING: &str = "Recording.";
+pub const SAID_ANALYZING: &str = "Analysing.";
+pub const SAID_CANCELLED: &str = "Cancelled.";
+
+/// One of the page's own clips.
+pub struct Sample {
+    /// Its name under `samples/`.
+    pub file: &'static str,
+    /// What the actor was asked to express.
+    pub acted: Emotion,
+}
+
+/// The page's own clips; their sentences and source stand in
+/// `public/samples/README.md`.
+pub const SAMPLE_CLIPS: [Sample; 4] = [
+    Sample {
+        file: "1004_IEO_HAP_HI.ogg",
+        acted: Emotion::Happy,
+    },
+    Sample {
+        file: "1011_IEO_SAD_HI.ogg",
+        acted: Emotion::Sad,
+    },
+    Sample {
+        file: "1001_IEO_ANG_HI.ogg",
+        acted: Emotion::Angry,
+    },
+    Sample {
+        file: "1036_ITH_NEU_XX.ogg",
+        acted: Emotion::Neutral,
+    },
+];
+
+/// An emotion's name.
+pub fn emotion(emotion: Emotion) -> &'static str {
+    match emotion {
+        Emotion::Neutral => "Neutral",
+        Emotion::Calm => "Calm",
+        Emotion::Happy => "Happy",
+        Emotion::Sad => "Sad",
+        Emotion::Angry => "Angry",
+        Emotion::Fearful => "Fearful",
+        Emotion::Disgusted => "Disgusted",
+        Emotion::Surprised => "Surprised",
+    }
+}
+
+/// The leading emotion, or that there is none; and what to add to it.
+pub fn verdict(outcome: &Outcome) -> (String, Option<String>) {
+    let name = emotion(outcome.analysis.label);
+    if outcome.analysis.sure {
+        (name.to_owned(), None)
+    } else {
+        (
+            NOT_SURE.to_owned(),
+            Some(format!("closest: {}", name.to_lowercase())),
+        )
+    }
+}
+
+/// A probability in words and figures.
+pub fn confidence(p: f32) -> String {
+    let words = match p {
+        p if p >= 0.85 => "Very likely",
+        p if p >= 0.65 => "Likely",
+        p if p >= 0.5 => "More likely than not",
+        _ => "Only slightly ahead",
+    };
+    format!("{words} · {}", percent(p))
+}
+
+/// A probability as a percentage.
+pub fn percent(p: f32) -> String {
+    let percent = p * 100.0;
+    if percent > 0.0 && percent < 1.0 {
+        "< 1 %".to_owned()
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
+/// What was analysed.
+pub fn source(outcome: &Outcome) -> String {
+    let name = match outcome.origin {
+        Origin::Microphone => "Your recording",
+        Origin::File => outcome.file.as_str(),
+    };
+    format!("{name} · {}", duration(outcome.analysis.duration_s))
+}
+
+/// What screen readers are told of a new result.
+pub fn announced(outcome: &Outcome) -> String {
+    let (label, closest) = verdict(outcome);
+    let closest = closest.map_or(String::new(), |closest| format!(", {closest}"));
+    format!(
+        "{label}{closest}. {}.",
+        confidence(outcome.analysis.confidence)
+    )
+}
+
+/// A length of time.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        // Rounded as `fine_clock` rounds, which may stand beside it.
+        format!("{:.1} s", (seconds * 10.0).round() / 10.0)
+    } else {
+        clock(seconds)
+    }
+}
+
+/// `m:ss`, from an hour on `h:mm:ss`.
+pub fn clock(seconds: f64) -> String {
+    let total = seconds.max(0.0) as u64;
+    let (h, m, s) = (total / 3_600, total / 60 % 60, total % 60);
+    if h > 0 {
+        format!("{h}:{m:02}:{s:02}")
+    } else {
+        format!("{m}:{s:02}")
+    }
+}
+
+/// `m:ss.s`.
+pub fn fine_clock(seconds: f64) -> String {
+    let tenths = (seconds.max(0.0) * 10.0).round() as u64;
+    format!("{}.{}", clock((tenths / 10) as f64), tenths % 10)
+}
+
+/// A mark of the time axis.
+pub fn tick(seconds: f64, duration_s: f64) -> String {
+    if duration_s < 60.0 {
+        format!("{seconds} s")
+    } else {
+        clock(seconds)
+    }
+}
+
+/// The slider's value, as a screen reader says it.
+pub fn position(position_s: f64, outcome: &Outcome) -> String {
+    let here = outcome
+        .segment_at(position_s)
+        .map_or(String::new(), |s| format!(", {}", emotion(s.label)));
+    format!(
+        "{} of {}{here}",
+        duration(position_s),
+        duration(outcome.analysis.duration_s)
+    )
+}
+
+/// A stretch of the timeline, as its tooltip says it.
+pub fn segment(segment: &crate::analysis::timeline::Segment) -> String {
+    format!(
+        "{}, {} to {}, {}",
+        emotion(segment.label),
+        duration(segment.start_s),
+        duration(segment.end_s),
+        percent(segment.confidence)
+    )
+}
+
+/// What the engine is doing.
+pub fn engine(state: &EngineState) -> String {
+    match state {
+        EngineState::Starting => "Starting the engine…".to_owned(),
+        EngineState::Loading { fraction: None } => "Loading the model…".to_owned(),
+        EngineState::Loading {
+            fraction: Some(fraction),
+        } => format!("Loading the model, {}", percent(*fraction)),
+        EngineState::Ready => "Ready".to_owned(),
+        EngineState::Failed { .. } => "The engine did not start.".to_owned(),
+    }
+}
+
+/// What went wrong, and what to do next.
+pub struct Advice {
+    /// One clause.
+    pub happened: &'static str,
+    /// One more, with the figures that help.
+    pub next: String,
+}
+
+fn advice(happened: &'static str, next: impl Into<String>) -> Advice {
+    Advice {
+        happened,
+        next: next.into(),
+    }
+}
+
+/// What screen readers are told of an error.
+pub fn announced_fault(given: &Fault) -> String {
+    let Advice { happened, next } = fault(given);
+    format!("{happened}: {next}")
+}
+
+/// An error for a person.
+pub fn fault(fault: &Fault) -> Advice {
+    match fault {
+        Fault::Analyze(error) => analyze_error(error),
+        Fault::Capture(error) => capture_error(error),
+        Fault::File(error) => file_error(error),
+        Fault::Save => advice(
+            "The file could not be saved",
+            "check that this page may download files, then try again.",
+        ),
+    }
+}
+
+fn analyze_error(error: &AnalyzeError) -> Advice {
+    match error {
+        AnalyzeError::EmptyFile => {
+            advice("This file is empty", "choose one that holds a recording.")
+        }
+        AnalyzeError::NotAudio => advice(
+            "This is not audio that can be read here",
+            "choose a WAV, FLAC, MP3, Ogg or M4A file.",
+        ),
+        AnalyzeError::UnsupportedCodec { .. } => advice(
+            "This kind of audio cannot be read here",
+            "convert it to WAV, FLAC or MP3 and try again.",
+        ),
+        AnalyzeError::Damaged => advice(
+            "This file is damaged and no sound could be read from it",
+            "export or copy it again.",
+        ),
+        AnalyzeError::NoSamples => advice(
+            "This recording holds no sound at all",
+            "record or export it again.",
+        ),
+        AnalyzeError::NotFinite => advice(
+            "This recording contains values that are not numbers",
+            "export it again from the program that made it.",
+        ),
+        AnalyzeError::TooShort {
+            duration_s,
+            minimum_s,
+        } => advice(
+            "This is too short to judge",
+            format!("it lasts {duration_s:.1} s; give at least {minimum_s:.1} s of speech."),
+        ),
+        AnalyzeError::Silent { .. } => advice(
+            "This recording is silent",
+            "check that the microphone is on and near you, then record again.",
+        ),
+        AnalyzeError::Model { .. } => advice(
+            "The engine is not ready, so nothing was analysed",
+            "try the engine again, or reload the page.",
+        ),
+        AnalyzeError::UnsupportedRate { rate_hz } => advice(
+            "The sample rate of this recording is out of range",
+            format!("it is {rate_hz} Hz; export it at 8,000 to 192,000 Hz."),
+        ),
+        AnalyzeError::Cancelled => advice("The analysis was cancelled", "start it again."),
+        AnalyzeError::Internal { .. } => advice(
+            "Something went wrong in the engine, which has been started again",
+            "try once more, or try another file.",
+        ),
+    }
+}
+
+fn capture_error(error: &CaptureError) -> Advice {
+    match error {
+        CaptureError::Denied => advice(
+            "The microphone was not allowed",
+            "allow it for this page in the browser’s address bar, or choose a file instead.",
+        ),
+        CaptureError::Missing => advice(
+            "No microphone was found",
+            "connect one and try again, or choose a file instead.",
+        ),
+        CaptureError::Busy { .. } => advice(
+            "The microphone cannot be used now",
+            "close other programs that use it, then try again.",
+        ),
+        CaptureError::Silent => advice(
+            "The microphone gave no sound at all",
+            "check its switch and the system’s sound settings, then record again.",
+        ),
+        CaptureError::Unsupported { .. } => advice(
+            "This browser cannot record here",
+            "open the page over https in a current browser, or choose a file instead.",
+        ),
+    }
+}
+
+fn file_error(error: &FileError) -> Advice {
+    match error {
+        FileError::TooLarge { n_bytes } => advice(
+            "This file is too large",
+            format!(
+                "it has {:.1} GB; cut it or compress it below {:.0} GB.",
+                n_bytes / 1e9,
+                MAX_FILE_BYTES / 1e9
+            ),
+        ),
+        FileError::Unreadable { .. } => advice(
+            "The browser could not read this file",
+            "check that it is still where it was, then choose it again.",
+        ),
+        FileError::NotFetched { .. } => advice(
+            "The sample could not be loaded",
+            "check the connection and try again.",
+        ),
+        FileError::NoFile => advice(
+            "What you dropped is not a file",
+            "drop a sound file from your computer.",
+        ),
+    }
+}
+
+/// The value of `data-kind` of a notice, and its words.
+pub fn notice(notice: &Notice) -> (&'static str, String) {
+    match notice {
+        Notice::Truncated { read_s, expected_s } => {
+            let promised = expected_s.map_or(String::new(), |expected_s| {
+                format!(" of {}", duration(expected_s))
+            });
+            (
+                "truncated",
+                format!(
+                    "This file is cut short: {}{promised} could be read and analysed.",
+                    duration(*read_s)
+                ),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_well() {
+        assert_eq!(clock(65.9), "1:05");
+        assert_eq!(clock(3_725.0), "1:02:05");
+        assert_eq!(fine_clock(59.96), "1:00.0");
+        assert_eq!(duration(2.66), "2.7 s");
+        assert_eq!(tick(0.5, 3.0), "0.5 s");
+        assert_eq!(tick(90.0, 200.0), "1:30");
+    }
+
+    #[test]
+    fn probabilities_read_well() {
+        assert_eq!(percent(0.004), "< 1 %");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(confidence(0.72), "Likely · 72 %");
+    }
+
+    #[test]
+    fn every_fault_says_what_to_do_next() {
+        let faults = [
+            Fault::Analyze(AnalyzeError::EmptyFile),
+            Fault::Analyze(AnalyzeError::Silent { peak_db: -80.0 }),
+            Fault::Capture(CaptureError::Denied),
+            Fault::File(FileError::TooLarge { n_bytes: 3.2e9 }),
+            Fault::Save,
+        ];
+        for given in faults {
+            let advice = fault(&given);
+            assert!(!advice.happened.ends_with('.'), "{}", advice.happened);
+            assert!(advice.next.ends_with('.'), "{}", advice.next);
+        }
+    }
+}

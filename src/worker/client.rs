@@ -1,0 +1,368 @@
+//! The page's end of the line: starts the worker, queues one job, notices
+//! when the worker dies and starts another.
+
+use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
+use super::session::version_mismatch;
+use crate::analysis::{Analysis, AnalyzeError};
+use crate::web::Buffer;
+use gloo::timers::callback::Timeout;
+use js_sys::Array;
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+/// The worker's first script, relative to the page.
+const WORKER_URL: &str = "worker-loader.js";
+
+/// The model, relative to the worker's script.
+const MODEL_URL: &str = "model/lstm.safetensors";
+
+/// An engine that shows no progress for this long will never be ready,
+/// milliseconds.
+const DEADLINE_MS: u32 = 30_000;
+
+/// How often a worker that died is replaced without asking.
+const N_RESTARTS: u32 = 1;
+
+/// What the engine is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineState {
+    /// The worker's program is on its way.
+    Starting,
+    /// The model is.
+    Loading {
+        /// How much has arrived, `0..=1`, where it is known.
+        fraction: Option<f32>,
+    },
+    /// It takes work.
+    Ready,
+    /// It will not, until [`Client::restart`].
+    Failed {
+        /// Why, for those who want to know.
+        reason: String,
+    },
+}
+
+/// What the client tells the page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// The engine's state changed.
+    Engine(EngineState),
+    /// How far the job is, `0..=1`.
+    Progress(f32),
+    /// The job's answer.
+    Done(Box<Analysis>),
+    /// The job has none.
+    Failed(AnalyzeError),
+}
+
+/// What is to be analysed.
+#[derive(Clone, Debug)]
+pub enum Sound {
+    /// A file's bytes.
+    File {
+        /// A hint for the decoder.
+        name: String,
+        /// All of it.
+        bytes: Buffer,
+    },
+    /// Mono 32-bit float samples.
+    Samples {
+        /// The samples.
+        samples: Buffer,
+        /// Their rate, hertz.
+        sample_rate_hz: u32,
+    },
+}
+
+/// A handle on the engine. Clones share it.
+#[derive(Clone)]
+pub struct Client(Rc<RefCell<Inner>>);
+
+struct Inner {
+    tell: Rc<dyn Fn(Update)>,
+    worker: Option<Line>,
+    state: EngineState,
+    n_restarts_left: u32,
+    last_job: JobId,
+    /// The one job there may be, with its sound until that is handed over.
+    job: Option<(JobId, Option<Sound>)>,
+    deadline: Option<Timeout>,
+}
+
+/// A worker and the ears on it, which must live as long.
+struct Line {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Client {
+    /// Starts the engine. `tell` hears everything that happens to it.
+    pub fn start(tell: impl Fn(Update) + 'static) -> Client {
+        let client = Client(Rc::new(RefCell::new(Inner {
+            tell: Rc::new(tell),
+            worker: None,
+            state: EngineState::Starting,
+            n_restarts_left: N_RESTARTS,
+            last_job: JobId(0),
+            job: None,
+            deadline: None,
+        })));
+        client.spawn();
+        client
+    }
+
+    /// Starts the engine anew after it failed.
+    pub fn restart(&self) {
+        self.0.borrow_mut().n_restarts_left = N_RESTARTS;
+        self.spawn();
+    }
+
+    /// Has a sound analysed, as soon as the engine is ready. A job under way
+    /// is broken off.
+    pub fn analyze(&self, sound: Sound) {
+        self.cancel();
+        let failed = {
+            let mut inner = self.0.borrow_mut();
+            inner.last_job.0 += 1;
+            inner.job = Some((inner.last_job, Some(sound)));
+            matches!(inner.state, EngineState::Failed { .. })
+        };
+        if failed {
+            self.restart();
+        } else {
+            self.send_waiting_job();
+        }
+    }
+
+    /// Breaks the job off. The worker computes without a pause and cannot be
+    /// interrupted, so one that has begun is ended and another started; the
+    /// browser has its program and the model at hand.
+    pub fn cancel(&self) {
+        let job = self.0.borrow_mut().job.take();
+        if let Some((_, None)) = job {
+            self.spawn();
+        }
+    }
+
+    fn spawn(&self) {
+        self.0.borrow_mut().worker = None;
+        self.enter(EngineState::Starting);
+        match self.open_line() {
+            Ok(line) => self.0.borrow_mut().worker = Some(line),
+            Err(thrown) => self.fail(&format!("{thrown:?}")),
+        }
+    }
+
+    fn open_line(&self) -> Result<Line, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(WORKER_URL, &options)?;
+        let client = self.clone();
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+            let event = message
+                .data()
+                .as_string()
+                .and_then(|json| serde_json::from_str::<Event>(&json).ok());
+            match event {
+                Some(event) => client.hear(event),
+                None => client.fail("the worker speaks another language; reload the page"),
+            }
+        });
+        let client = self.clone();
+        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
+            error.prevent_default();
+            // A script that cannot be had fires an event without a message.
+            let message = js_sys::Reflect::get(&error, &"message".into())
+                .ok()
+                .and_then(|message| message.as_string())
+                .unwrap_or_else(|| "its program could not be loaded".to_owned());
+            client.die(&message);
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Line {
+            worker,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
+    }
+
+    fn hear(&self, event: Event) {
+        match event {
+            Event::Hello { protocol } if protocol == PROTOCOL_VERSION => {
+                self.enter(EngineState::Loading { fraction: None });
+                self.post(
+                    &Request::Start {
+                        protocol: PROTOCOL_VERSION,
+                        model_url: MODEL_URL.to_owned(),
+                    },
+                    None,
+                );
+            }
+            Event::Hello { protocol } => {
+                self.fail(&version_mismatch(PROTOCOL_VERSION, protocol).to_string());
+            }
+            Event::Loading {
+                loaded_bytes,
+                total_bytes,
+            } => {
+                let fraction = total_bytes.map(|total| loaded_bytes as f32 / total.max(1) as f32);
+                self.enter(EngineState::Loading { fraction });
+            }
+            Event::Ready { .. } => {
+                self.enter(EngineState::Ready);
+                self.send_waiting_job();
+            }
+            Event::LoadFailed { error } => self.fail(&error.to_string()),
+            Event::Progress { job, fraction } => {
+                if self.is_current(job) {
+                    self.tell(Update::Progress(fraction));
+                }
+            }
+            Event::Done { job, analysis } => self.finish(job, Update::Done(analysis)),
+            Event::Failed { job, error } => self.finish(job, Update::Failed(error)),
+        }
+    }
+
+    fn is_current(&self, job: JobId) -> bool {
+        matches!(self.0.borrow().job, Some((current, _)) if current == job)
+    }
+
+    fn finish(&self, job: JobId, update: Update) {
+        if self.is_current(job) {
+            {
+                let mut inner = self.0.borrow_mut();
+                inner.job = None;
+                // It works, so a later death may be mended again.
+                inner.n_restarts_left = N_RESTARTS;
+            }
+            self.tell(update);
+        }
+    }
+
+    fn send_waiting_job(&self) {
+        let ready = {
+            let mut inner = self.0.borrow_mut();
+            if inner.state != EngineState::Ready {
+                return;
+            }
+            match &mut inner.job {
+                Some((job, sound)) => sound.take().map(|sound| (*job, sound)),
+                None => None,
+            }
+        };
+        match ready {
+            Some((job, Sound::File { name, bytes })) => {
+                self.post(&Request::AnalyzeFile { job, name }, Some(&bytes));
+            }
+            Some((
+                job,
+                Sound::Samples {
+                    samples,
+                    sample_rate_hz,
+                },
+            )) => self.post(
+                &Request::AnalyzeSamples {
+                    job,
+                    sample_rate_hz,
+                },
+                Some(&samples),
+            ),
+            None => {}
+        }
+    }
+
+    /// Sends `[request as JSON, buffer?]`; the buffer is handed over.
+    fn post(&self, request: &Request, buffer: Option<&Buffer>) {
+        let json = serde_json::to_string(request).expect("requests are plain data");
+        let message = Array::of1(&JsValue::from_str(&json));
+        let handed_over = Array::new();
+        if let Some(buffer) = buffer {
+            message.push(buffer.as_js());
+            handed_over.push(buffer.as_js());
+        }
+        let sent = match &self.0.borrow().worker {
+            Some(line) => line
+                .worker
+                .post_message_with_transfer(&message, &handed_over),
+            None => Err("there is no worker".into()),
+        };
+        if let Err(thrown) = sent {
+            self.die(&format!("{thrown:?}"));
+        }
+    }
+
+    /// The worker is gone: its job with it. Another is started once.
+    fn die(&self, reason: &str) {
+        let (again, lost) = {
+            let mut inner = self.0.borrow_mut();
+            let again = inner.n_restarts_left > 0;
+            inner.n_restarts_left = inner.n_restarts_left.saturating_sub(1);
+            // A job whose sound was not handed over yet can still be done.
+            let lost = matches!(inner.job, Some((_, None)));
+            if lost {
+                inner.job = None;
+            }
+            (again, lost)
+        };
+        if lost {
+            self.tell(Update::Failed(AnalyzeError::Internal {
+                reason: reason.to_owned(),
+            }));
+        }
+        if again {
+            self.spawn();
+        } else {
+            self.fail(reason);
+        }
+    }
+
+    fn fail(&self, reason: &str) {
+        let job = {
+            let mut inner = self.0.borrow_mut();
+            inner.worker = None;
+            inner.job.take()
+        };
+        self.enter(EngineState::Failed {
+            reason: reason.to_owned(),
+        });
+        if job.is_some() {
+            self.tell(Update::Failed(AnalyzeError::Model {
+                reason: reason.to_owned(),
+            }));
+        }
+    }
+
+    /// Changes state; while the engine is on its way the deadline starts anew.
+    fn enter(&self, state: EngineState) {
+        let on_its_way = matches!(state, EngineState::Starting | EngineState::Loading { .. });
+        let deadline = on_its_way.then(|| {
+            let client = self.clone();
+            Timeout::new(DEADLINE_MS, move || {
+                client.fail("the engine did not start in time");
+            })
+        });
+        {
+            let mut inner = self.0.borrow_mut();
+            inner.deadline = deadline;
+            inner.state = state.clone();
+        }
+        self.tell(Update::Engine(state));
+    }
+
+    fn tell(&self, update: Update) {
+        let tell = self.0.borrow().tell.clone();
+        tell(update);
+    }
+}
