@@ -3,11 +3,13 @@
 
 mod analyzer;
 mod error;
+mod voice_profile;
 pub mod timeline;
 mod waveform;
 
 pub use analyzer::{Analyzer, MINIMUM_S, SILENCE_DBFS, analyze, analyze_stream};
 pub use error::AnalyzeError;
+pub use voice_profile::VoiceProfile;
 pub use waveform::Waveform;
 
 use crate::emotion::{Emotion, Scores};

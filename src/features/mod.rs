@@ -21,7 +21,7 @@ mod spectral;
 mod temporal;
 
 pub use config::{FeatureConfig, FeatureGroup};
-pub use extractor::Extractor;
+pub use extractor::{Extractor, MAX_AMPLITUDE};
 pub use matrix::FeatureMatrix;
 
 use thiserror::Error;

@@ -4,9 +4,9 @@ use super::delta::{DELTA_REACH, curvature_weights, slope_weights};
 use super::frame::{FrameAnalyzer, N_PITCH_FRAME, Surroundings};
 use super::{FeatureConfig, FeatureError, FeatureGroup, FeatureMatrix};
 
-/// Louder samples are clipped: a hundred thousand times full scale is no
-/// sound, and its square still leaves room to sum.
-pub(super) const MAX_AMPLITUDE: f32 = 1e5;
+/// Louder samples are clipped to this, full scale 1: a hundred thousand times
+/// full scale is no sound, and its square still leaves room to sum.
+pub const MAX_AMPLITUDE: f32 = 1e5;
 /// Samples taken into the buffer at once, which bounds it.
 const N_PIECE: usize = 4_096;
 /// How much of the buffer may be done with before it is dropped, in reaches.

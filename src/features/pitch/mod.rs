@@ -9,7 +9,7 @@ mod pyin;
 mod viterbi;
 mod yin;
 
-pub use boersma::Boersma;
+pub use boersma::{Boersma, Track};
 pub use difference::{Difference, Ends};
 pub use pyin::Pyin;
 pub use yin::{Yin, period_samples};
