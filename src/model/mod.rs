@@ -177,3 +177,6 @@ impl EmotionModel {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;
