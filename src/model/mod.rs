@@ -178,3 +178,6 @@ impl EmotionModel {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;
