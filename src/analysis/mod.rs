@@ -3,8 +3,8 @@
 
 mod analyzer;
 mod error;
-mod voice_profile;
 pub mod timeline;
+mod voice_profile;
 mod waveform;
 
 pub use analyzer::{Analyzer, MINIMUM_S, SILENCE_DBFS, analyze, analyze_stream};
