@@ -44,9 +44,10 @@ struct Filter {
     n_out: u64,
 }
 
-/// Wanted block length, in source samples. The filter is as long as the
-/// block, so this also sets its steepness: at 48 kHz the pass band ends
-/// within 3 % of 8 kHz, and the delay stays near 10 ms.
+/// Wanted block length, in source samples, up to 48 kHz; above, the same time.
+/// The filter is as long as the block, so this also sets its steepness: at
+/// 48 kHz and above the pass band ends within 3 % of 8 kHz, and the delay stays
+/// near 10 ms.
 const BLOCK_SAMPLES: usize = 1_024;
 
 /// The block for a rate, in source samples: an even number of periods of the
@@ -54,8 +55,9 @@ const BLOCK_SAMPLES: usize = 1_024;
 /// even periods make that a whole number of samples on both sides, so that
 /// the output lines up with the input.
 fn block_samples(source_rate_hz: u32) -> usize {
+    let wanted = BLOCK_SAMPLES.max(BLOCK_SAMPLES * source_rate_hz as usize / 48_000);
     let period = (source_rate_hz / gcd(source_rate_hz, SAMPLE_RATE_HZ)) as usize;
-    period * BLOCK_SAMPLES.div_ceil(period).next_multiple_of(2)
+    period * wanted.div_ceil(period).next_multiple_of(2)
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

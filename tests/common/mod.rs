@@ -144,3 +144,67 @@ pub fn seven_channels() -> Vec<u8> {
         .collect();
     int_wav(&samples, 7, 48_000)
 }
+
+/// Real voices by name, 16 kHz: the two references (1.2 s of each) and the
+/// short excerpts of several corpora.
+pub fn voices() -> Vec<(String, Vec<f32>)> {
+    let references = ["speech", "quiet"].map(|name| {
+        let samples = reference(&format!("{name}.wav"));
+        (name.to_owned(), samples[..19_200].to_vec())
+    });
+    let mut files: Vec<PathBuf> = std::fs::read_dir(data_dir().join("voices"))
+        .expect("the excerpts' folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "flac"))
+        .collect();
+    files.sort();
+    let excerpts = files.iter().map(|path| {
+        let bytes = std::fs::read(path).expect("an excerpt");
+        let decoded = undertone::audio::load(bytes, "excerpt.flac").expect("FLAC");
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        (name.into_owned(), decoded.clip.into_samples())
+    });
+    references.into_iter().chain(excerpts).collect()
+}
+
+/// Signals that a formula makes, 16 kHz and 16 bits: 0.3 s each, but for the
+/// last. `tests/golden/features/make.py` has the same.
+pub fn synthetic() -> Vec<(String, Vec<f32>)> {
+    use std::f64::consts::TAU;
+    const N: usize = 4_800;
+    let mut state = 1u32;
+    let noise: Vec<f64> = (0..N)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 16) / 32_768.0 - 1.0
+        })
+        .collect();
+    let seconds = |i: usize| i as f64 / 16_000.0;
+    let voice = |i: usize| {
+        let partials = (1..20).map(|k| {
+            let k = f64::from(k);
+            (TAU * 170.0 * k * seconds(i)).sin() / k
+        });
+        0.2 * partials.sum::<f64>()
+    };
+    let chirp = |t: f64| 0.1 * (TAU * (100.0 * t + 6_900.0 * t * t / 0.6)).sin();
+    let make = |name: &str, n: usize, value: &dyn Fn(usize) -> f64| {
+        let samples = (0..n).map(|i| ((value(i) * 32_767.0 + 0.5).floor() / 32_768.0) as f32);
+        (name.to_owned(), samples.collect())
+    };
+    vec![
+        make("sine", N, &|i| 0.5 * (TAU * 440.0 * seconds(i)).sin()),
+        make("chirp", N, &|i| chirp(seconds(i))),
+        make("voice", N, &voice),
+        make("noise", N, &|i| 0.2 * noise[i]),
+        make("mixed", N, &|i| match i {
+            ..1_600 => 0.0,
+            1_600..3_200 => voice(i),
+            _ => 0.002 * noise[i],
+        }),
+        make("impulse", N, &|i| if i == 2_000 { 0.9 } else { 0.0 }),
+        make("silence", N, &|_| 0.0),
+        make("dc", N, &|_| 0.05),
+        make("brief", 333, &|i| 0.2 * noise[i]),
+    ]
+}

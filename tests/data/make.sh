@@ -27,8 +27,8 @@ make s16-8000-2ch.wav 8000 2 -c:a pcm_s16le
 make s24-22050-1ch.wav 22050 1 -c:a pcm_s24le
 make s32-16000-1ch.wav 16000 1 -c:a pcm_s32le
 make f32-11025-2ch.wav 11025 2 -c:a pcm_f32le
-make s16-96000-1ch.flac 96000 1 -c:a flac -sample_fmt s16 -compression_level 12
-make s24-44100-2ch.flac 44100 2 -c:a flac -sample_fmt s32 -bits_per_raw_sample 24 -compression_level 12
+make s16-96000-1ch.flac 96000 1 -c:a flac -metadata_header_padding 0 -sample_fmt s16 -compression_level 12
+make s24-44100-2ch.flac 44100 2 -c:a flac -metadata_header_padding 0 -sample_fmt s32 -bits_per_raw_sample 24 -compression_level 12
 make mpeg1-44100-2ch.mp3 44100 2 -c:a libmp3lame -b:a 64k
 make mpeg2-22050-1ch.mp3 22050 1 -c:a libmp3lame -q:a 4
 make vorbis-48000-2ch.ogg 48000 2 -c:a libvorbis -q:a 4 -page_duration 100000

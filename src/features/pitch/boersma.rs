@@ -77,10 +77,13 @@ impl Boersma {
     /// with their windows, in its middle, as Praat lays them.
     pub fn track(&mut self, samples: &[f32], hop_samples: usize) -> Track {
         let n = samples.len();
-        let Some(room) = n.checked_sub(self.frame.len() + 2) else {
+        if n < self.frame.len() + 2 {
             return Track::default();
-        };
-        let n_frames = 1 + room / hop_samples;
+        }
+        // In seconds, as Praat counts: where the windows fill the recording
+        // exactly, rounding decides.
+        let room_s = n as f64 * (1.0 / self.rate_hz) - PERIODS_PER_WINDOW / FLOOR_HZ;
+        let n_frames = 1 + (room_s / (hop_samples as f64 / self.rate_hz)) as usize;
         let first_centre = (n - (n_frames - 1) * hop_samples) / 2;
         let mean = samples.iter().map(|s| f64::from(*s)).sum::<f64>() / n as f64;
         let peak = samples
