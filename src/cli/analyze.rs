@@ -1,18 +1,16 @@
 //! `undertone analyze`.
 
+use super::models::Choice;
 use super::{BAD_INPUT, Outcome};
 use crate::analysis::{Analysis, AnalyzeError, Notice, analyze_stream};
 use crate::audio::ClipReader;
 use crate::export::{to_csv, to_json};
-use crate::model::{EmotionModel, ModelError};
+use crate::model::EmotionModel;
 use clap::Args;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The model that the page loads too.
-const DEFAULT_MODEL: &[u8] = include_bytes!("../../public/model/lstm.safetensors");
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -25,30 +23,13 @@ pub(super) struct Arguments {
     /// A table with a row a file and a row a window
     #[arg(long)]
     csv: bool,
-    /// A model file instead of the built-in one
-    #[arg(long)]
-    model: Option<PathBuf>,
-}
-
-/// Loads a model file, or the built-in model.
-pub(super) fn model_bytes(path: Option<&Path>) -> Result<Vec<u8>, String> {
-    match path {
-        Some(path) => std::fs::read(path).map_err(|e| format!("{}: {e}", path.display())),
-        None => Ok(DEFAULT_MODEL.to_vec()),
-    }
-}
-
-/// Names the model file in what went wrong with it.
-pub(super) fn named(path: Option<&Path>, error: ModelError) -> String {
-    match path {
-        Some(path) => format!("{}: {error}", path.display()),
-        None => format!("the built-in model: {error}"),
-    }
+    #[command(flatten)]
+    model: Choice,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let path = arguments.model.as_deref();
-    let mut model = EmotionModel::load(&model_bytes(path)?).map_err(|e| named(path, e))?;
+    let choice = &arguments.model;
+    let mut model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
     let mut complete = true;
     for (i, file) in arguments.files.iter().enumerate() {
         let name = file.display().to_string();

@@ -1,6 +1,6 @@
 //! `undertone evaluate`.
 
-use super::analyze::{model_bytes, named};
+use super::models::Choice;
 use super::{Outcome, progress_bar, write};
 use crate::model::Artifact;
 use crate::train::corpora;
@@ -15,20 +15,19 @@ pub(super) struct Arguments {
     /// (corpus,path,speaker,sex,emotion,seconds)
     #[arg(long)]
     corpora: PathBuf,
-    /// A model file instead of the built-in one
-    #[arg(long)]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: Choice,
     /// Where to write the figures as JSON
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let path = arguments.model.as_deref();
-    let model = Artifact::from_bytes(&model_bytes(path)?).map_err(|e| named(path, e))?;
+    let choice = &arguments.model;
+    let model = Artifact::from_bytes(&choice.bytes()?).map_err(|e| choice.blame(e))?;
     let recordings = corpora::read(&arguments.corpora)?;
     let bar = progress_bar("evaluating");
-    let evaluation = evaluate(&model, &recordings, &bar).map_err(|e| named(path, e))?;
+    let evaluation = evaluate(&model, &recordings, &bar).map_err(|e| choice.blame(e))?;
     bar.finish_and_clear();
     print(&evaluation);
     if let Some(path) = &arguments.json {

@@ -5,6 +5,7 @@ mod analyze;
 mod evaluate;
 mod features;
 mod import;
+mod models;
 mod train;
 
 use clap::{Parser, Subcommand};

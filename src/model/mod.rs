@@ -17,6 +17,7 @@ pub mod network;
 pub mod normalize;
 pub mod pooling;
 pub mod recurrent;
+pub mod shipped;
 pub mod weights;
 
 pub use artifact::Artifact;
@@ -177,3 +178,6 @@ impl EmotionModel {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,17 @@ use candle_core::{Device, Result, Tensor};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-/// Added to the logit of a class that a corpus does not tell apart.
+/// Added to the logit of a class that a corpus lacks, when scores are
+/// restricted to the classes it has.
 pub const MASKED: f32 = -1e9;
+
+/// Added to the logit of a class that a corpus lacks, in training: as if one
+/// clip in twenty were of it (Menon et al. 2021, "Long-tail learning via logit
+/// adjustment", equation 10). Leaving such classes out altogether would never
+/// teach that a happy clip of a corpus without anger is not angry; counting
+/// them in full would teach that this corpus's room and microphone mean no
+/// anger.
+const ABSENT: f32 = -3.0;
 
 /// Longest stretch trained on at once, seconds.
 const MAX_CROP_S: f64 = 4.0;
@@ -24,7 +33,7 @@ pub struct Batch {
     pub lengths: Vec<usize>,
     /// Target distribution `[batch, classes]`.
     pub targets: Tensor,
-    /// Zero or [`MASKED`] for each class, `[batch, classes]`.
+    /// What is added to each logit in training, `[batch, classes]`.
     pub mask: Tensor,
     /// Weight of each example in the loss, `[batch]`.
     pub weights: Tensor,
@@ -108,7 +117,7 @@ impl Batching<'_> {
                 if *told_apart {
                     targets[at] = self.label_smoothing / n_classes;
                 } else {
-                    mask[at] = MASKED;
+                    mask[at] = ABSENT;
                 }
             }
             targets[i * N_EMOTIONS + example.emotion.index()] += 1.0 - self.label_smoothing;

@@ -4,6 +4,7 @@
 use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
 use super::session::version_mismatch;
 use crate::analysis::{Analysis, AnalyzeError};
+use crate::model::shipped;
 use crate::web::Buffer;
 use gloo::timers::callback::Timeout;
 use js_sys::Array;
@@ -14,9 +15,6 @@ use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 /// The worker's first script, relative to the page.
 const WORKER_URL: &str = "worker-loader.js";
-
-/// The model, relative to the worker's script.
-const MODEL_URL: &str = "model/lstm.safetensors";
 
 /// An engine that shows no progress for this long will never be ready,
 /// milliseconds.
@@ -205,7 +203,8 @@ impl Client {
                 self.post(
                     &Request::Start {
                         protocol: PROTOCOL_VERSION,
-                        model_url: MODEL_URL.to_owned(),
+                        // Relative to the worker's script.
+                        model_url: shipped::file(shipped::DEFAULT),
                     },
                     None,
                 );

@@ -58,15 +58,16 @@ fn small_front_ends() -> Vec<(PackedFrontEnd, Golden)> {
         .collect()
 }
 
-/// Largest difference, in deviations of what is expected.
-fn worst(actual: impl Iterator<Item = f32>, expected: &[f32]) -> f32 {
+/// Largest and root mean square difference, in deviations of what is expected.
+fn differences(actual: &[f32], expected: &[f32]) -> (f32, f32) {
+    assert_eq!(actual.len(), expected.len());
     let n = expected.len() as f32;
     let mean = expected.iter().sum::<f32>() / n;
     let variance = expected.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n;
-    let pairs: Vec<(f32, &f32)> = actual.zip(expected).collect();
-    assert_eq!(pairs.len(), expected.len());
-    let worst = pairs.iter().fold(0f32, |w, (a, b)| w.max((a - *b).abs()));
-    worst / variance.sqrt()
+    let pairs = actual.iter().zip(expected);
+    let squares = pairs.clone().map(|(a, b)| (a - b).powi(2)).sum::<f32>() / n;
+    let worst = pairs.fold(0f32, |w, (a, b)| w.max((a - b).abs()));
+    (worst / variance.sqrt(), (squares / variance).sqrt())
 }
 
 #[test]
@@ -76,10 +77,11 @@ fn agree_with_pytorch() {
         let mut front_end = FrontEnd::new(&packed).expect("the weights fit");
         let frames = front_end.encode(&speech).expect("encodes");
         assert_eq!(frames.n_frames(), case.frames);
-        let kept = (0..frames.n_frames())
+        let kept: Vec<f32> = (0..frames.n_frames())
             .step_by(case.every)
-            .flat_map(|t| frames.frame(t).iter().step_by(case.every).copied());
-        let worst = worst(kept, &case.output);
+            .flat_map(|t| frames.frame(t).iter().step_by(case.every).copied())
+            .collect();
+        let (worst, _) = differences(&kept, &case.output);
         assert!(worst < 1e-4, "{}: {worst}", case.kind);
     }
 }
@@ -148,7 +150,7 @@ fn real_weights() {
         let packed = PackedFrontEnd::from_bytes(&read(variable)).expect("is read");
         let mut front_end = FrontEnd::new(&packed).expect("the weights fit");
         let frames = front_end.encode(&speech).expect("encodes");
-        let worst = worst(frames.as_slice().iter().copied(), &expected.output);
+        let (worst, mean) = differences(frames.as_slice(), &expected.output);
         let long: Vec<f32> = speech.iter().cycle().take(MAX_SAMPLES).copied().collect();
         let times_ms = (0..5).map(|_| {
             let start = std::time::Instant::now();
@@ -157,9 +159,9 @@ fn real_weights() {
         });
         let best_ms = times_ms.fold(f64::INFINITY, f64::min);
         println!(
-            "{variable}: {worst:.1e} deviations from the published weights, 8 s in {best_ms:.0} ms"
+            "{variable}: {mean:.1e} deviations from the published weights, at most {worst:.1e}; 8 s in {best_ms:.0} ms"
         );
         // What 8 bits cost; the golden test holds the arithmetic to 1e-4.
-        assert!(worst < 0.5, "{variable}: {worst}");
+        assert!(mean < 0.1, "{variable}: {mean}");
     }
 }

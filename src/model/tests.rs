@@ -1,0 +1,154 @@
+use super::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES, MAX_SAMPLES};
+use super::header::{Architecture, FORMAT_VERSION, TrainingFacts};
+use super::weights::{Precision, Weight, Weights};
+use super::*;
+use crate::features::{FeatureConfig, FeatureGroup};
+use candle_nn::VarMap;
+use std::sync::Arc;
+
+/// Units of the small speaker encoder's two layers.
+const HIDDEN: usize = 4;
+
+fn speaker_weights() -> Weights {
+    let wave = |n: usize| -> Vec<f32> { (0..n).map(|i| (i as f32).sin() * 0.5).collect() };
+    let mut weights = Weights::new();
+    for (layer, n_inputs) in [40, HIDDEN].into_iter().enumerate() {
+        let parts = [
+            ("weight_ih", vec![4 * HIDDEN, n_inputs]),
+            ("weight_hh", vec![4 * HIDDEN, HIDDEN]),
+            ("bias_ih", vec![4 * HIDDEN]),
+            ("bias_hh", vec![4 * HIDDEN]),
+        ];
+        for (name, shape) in parts {
+            let values = wave(shape.iter().product());
+            let weight = Weight::new(&shape, &values, Precision::Eight);
+            weights.insert(format!("{name}_l{layer}"), weight);
+        }
+    }
+    weights
+}
+
+/// A model of two prosodic columns and a small speaker encoder.
+fn artifact() -> Artifact {
+    let n_features = 2 + 2 * HIDDEN;
+    let architecture = Architecture {
+        frames_per_step: 2,
+        window_normalized: false,
+        convolutions: Vec::new(),
+        recurrent: None,
+        dense: 3,
+        dropout: 0.0,
+    };
+    let map = VarMap::new();
+    let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+    Network::new(&architecture, n_features, &vb).expect("is made");
+    let vars = map.data().lock().expect("no thread has panicked");
+    let weights = vars
+        .iter()
+        .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+        .collect();
+    Artifact {
+        header: ModelHeader {
+            format_version: FORMAT_VERSION,
+            name: "small".into(),
+            classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
+            features: FeatureConfig {
+                groups: vec![FeatureGroup::LogEnergy, FeatureGroup::ZeroCrossingRate],
+                ..FeatureConfig::default()
+            },
+            front_ends: vec![FrontEndHeader {
+                kind: FrontEndKind::Speaker,
+                origin: "tests".into(),
+                version: "1".into(),
+                sha256: String::new(),
+                license: "MIT".into(),
+                hop_samples: HOP_SAMPLES,
+            }],
+            architecture,
+            normalizer: normalize::Normalizer {
+                mean: vec![0.0; n_features],
+                deviation: vec![1.0; n_features],
+            },
+            calibration: calibration::Calibration::default(),
+            training: TrainingFacts::default(),
+            checksum: String::new(),
+        },
+        weights,
+        front_ends: vec![Arc::new(speaker_weights())],
+    }
+}
+
+fn tone(n: usize) -> Vec<f32> {
+    (0..n).map(|i| 0.3 * (i as f32 * 0.05).sin()).collect()
+}
+
+#[test]
+fn a_model_with_front_ends_survives_its_file() {
+    let artifact = artifact();
+    let mut model = EmotionModel::new(artifact.clone()).expect("fits");
+    let samples = tone(16_000);
+    let frames = model.encode(&samples).expect("encodes");
+    let logits = model.logits(&frames, 0..50).expect("answers");
+    for precision in [Precision::Full, Precision::Half, Precision::Eight] {
+        let bytes = artifact.to_bytes(precision).expect("is written");
+        let mut back = EmotionModel::load(&bytes).expect("is read");
+        assert_eq!(back.header().front_ends, artifact.header.front_ends);
+        // Front ends keep their own precision, whatever the network's.
+        assert_eq!(back.encode(&samples).expect("encodes"), frames);
+        let tolerance = match precision {
+            Precision::Full => 0.0,
+            Precision::Half => 1e-2,
+            Precision::Eight => 0.1,
+        };
+        for (a, b) in back
+            .logits(&frames, 0..50)
+            .expect("answers")
+            .iter()
+            .zip(logits)
+        {
+            assert!((a - b).abs() <= tolerance, "{precision:?}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn frames_come_every_20_ms_whatever_the_length() {
+    let mut model = EmotionModel::new(artifact()).expect("fits");
+    assert_eq!(model.frame_hop_samples(), HOP_SAMPLES);
+    for n in [
+        1,
+        159,
+        320,
+        479,
+        480,
+        8_000,
+        MAX_SAMPLES,
+        MAX_SAMPLES + 1,
+        2 * MAX_SAMPLES + 3_000,
+    ] {
+        let frames = model.encode(&tone(n)).expect("encodes");
+        assert_eq!(
+            frames.n_frames(),
+            (n / 160).div_ceil(2).max(1),
+            "{n} samples"
+        );
+        assert_eq!(frames.n_features(), 2 + 2 * HIDDEN);
+        let last = frames.frame(frames.n_frames() - 1);
+        assert!(last[2..].iter().any(|v| *v != 0.0), "{n} samples");
+    }
+    assert_eq!(model.encode(&[]).expect("encodes").n_frames(), 0);
+    let fault = model.encode(&[0.0, f32::NAN]);
+    assert!(matches!(fault, Err(ModelError::Features(_))));
+}
+
+#[test]
+fn a_missing_front_end_is_refused() {
+    let mut artifact = artifact();
+    artifact.header.front_ends.clear();
+    artifact.front_ends.clear();
+    let error = EmotionModel::new(artifact).err();
+    assert!(
+        matches!(error, Some(ModelError::Length { .. })),
+        "{error:?}"
+    );
+}
