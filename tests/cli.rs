@@ -199,6 +199,49 @@ fn features_csv_has_names_with_units() {
 }
 
 #[test]
+fn librosa_s_defaults_have_its_frames_and_names_with_units() {
+    let arguments = [
+        "features",
+        &path("speech.wav"),
+        "--csv",
+        "--librosa-defaults",
+    ];
+    let table = succeeded(&undertone(arguments));
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let header = rows.headers().expect("a header").clone();
+    for column in [
+        "time_s",
+        "log_mel_127_db",
+        "mfcc_19",
+        "chroma_b",
+        "rms",
+        "f0_yin_hz",
+        "f0_pyin_hz",
+        "onset_strength_db",
+    ] {
+        assert!(header.iter().any(|h| h == column), "{column} in {header:?}");
+    }
+    let n_rows = rows.records().filter(Result::is_ok).count();
+    assert_eq!(n_rows, 1 + common::reference("speech.wav").len() / 512);
+}
+
+#[test]
+fn features_begin_with_the_voice_in_figures() {
+    let summary = succeeded(&undertone(["features", &path("speech.wav")]));
+    let row = |name: &str| {
+        let line = summary.lines().find(|line| line.starts_with(name));
+        line.unwrap_or_else(|| panic!("{name} in {summary}"))
+    };
+    let pitch: Vec<&str> = row("median pitch").split_whitespace().collect();
+    assert_eq!(pitch[3], "Hz");
+    let hz: f64 = pitch[2].parse().expect("a number");
+    assert!((hz - 144.4).abs() < 1.5, "{hz}");
+    assert!(row("speaking rate").ends_with("syllables/s"));
+    assert!(row("spectral tilt").ends_with("dB/octave"));
+    row("mfcc_0");
+}
+
+#[test]
 fn features_of_a_bad_file_end_with_two() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path().join("text.wav");
