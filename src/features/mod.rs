@@ -5,6 +5,9 @@
 //! depends on the clip as a whole: decibels have an absolute reference and no
 //! limit relative to the loudest moment, and tuning is fixed at 440 Hz.
 //!
+//! [`librosa`] computes librosa's own defaults instead, of whole recordings,
+//! for people who compare; [`pitch`] finds pitch three ways.
+//!
 //! Frame `t` is centred on sample `t · hop`; what lies outside the recording
 //! counts as zero. A recording of `n` samples has `1 + n / hop` frames.
 

@@ -14,9 +14,11 @@ const DIP_DB: f32 = 2.0;
 /// Shortest silence that is a pause, seconds: a stop consonant is shorter.
 const SHORTEST_PAUSE_S: f32 = 0.3;
 /// Frames on either side over which the level is smoothed: no more than keeps
-/// the voice's single vibrations from showing. With it the nuclei of 160
-/// sentences of CREMA-D, RAVDESS and TESS are as many as their syllables
-/// (0.99 of them; 1.3 off a sentence on average).
+/// the voice's single vibrations from showing. Of nine settings of this and
+/// [`DIP_DB`], tried on 160 sentences of CREMA-D, RAVDESS and TESS, this one
+/// came nearest to their written syllables: 0.99 of them in all, 1.3 off a
+/// sentence on average, and a correlation of 0.73 between the rates. No other
+/// sentences have tested it.
 const SMOOTHING_REACH: isize = 2;
 
 /// Syllables and pauses between the first and the last sound.
