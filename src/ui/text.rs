@@ -67,19 +67,19 @@ pub struct Sample {
 /// `public/samples/README.md`.
 pub const SAMPLE_CLIPS: [Sample; 4] = [
     Sample {
-        file: "1004_IEO_HAP_HI.ogg",
+        file: "1005_ITH_HAP_XX.ogg",
         acted: Emotion::Happy,
     },
     Sample {
-        file: "1011_IEO_SAD_HI.ogg",
+        file: "1057_IEO_SAD_HI.ogg",
         acted: Emotion::Sad,
     },
     Sample {
-        file: "1001_IEO_ANG_HI.ogg",
+        file: "1002_DFA_ANG_XX.ogg",
         acted: Emotion::Angry,
     },
     Sample {
-        file: "1036_ITH_NEU_XX.ogg",
+        file: "1001_IOM_NEU_XX.ogg",
         acted: Emotion::Neutral,
     },
 ];
