@@ -111,9 +111,10 @@ pub fn verdict(outcome: &Outcome) -> (String, Option<String>) {
     }
 }
 
-/// A probability in words and figures.
-pub fn confidence(p: f32) -> String {
+/// The leading emotion's probability in words and figures.
+pub fn confidence(p: f32, sure: bool) -> String {
     let words = match p {
+        _ if !sure => "Too little to say",
         p if p >= 0.85 => "Very likely",
         p if p >= 0.65 => "Likely",
         p if p >= 0.5 => "More likely than not",
@@ -147,7 +148,7 @@ pub fn announced(outcome: &Outcome) -> String {
     let closest = closest.map_or(String::new(), |closest| format!(", {closest}"));
     format!(
         "{label}{closest}. {}.",
-        confidence(outcome.analysis.confidence)
+        confidence(outcome.analysis.confidence, outcome.analysis.sure)
     )
 }
 
@@ -395,7 +396,8 @@ mod tests {
     fn probabilities_read_well() {
         assert_eq!(percent(0.004), "< 1 %");
         assert_eq!(percent(0.0), "0 %");
-        assert_eq!(confidence(0.72), "Likely · 72 %");
+        assert_eq!(confidence(0.72, true), "Likely · 72 %");
+        assert_eq!(confidence(0.72, false), "Too little to say · 72 %");
     }
 
     #[test]

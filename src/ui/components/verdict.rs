@@ -40,7 +40,7 @@ pub fn Verdict(
                         data-testid="result-confidence"
                         data-value=analysis.confidence.to_string()
                     >
-                        {text::confidence(analysis.confidence)}
+                        {text::confidence(analysis.confidence, analysis.sure)}
                     </p>
                 </div>
             </div>
