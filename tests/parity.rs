@@ -54,13 +54,13 @@ struct Outcome {
 fn outcomes() -> Vec<Outcome> {
     let config = FeatureConfig::all();
     let mut extractor = Extractor::new(&config).expect("a sensible configuration");
-    let mut model = EmotionModel::load(MODEL).expect("the model loads");
+    let model = EmotionModel::load(MODEL).expect("the model loads");
     CLIPS
         .iter()
         .map(|(file, bytes)| {
             let clip = load(bytes.to_vec(), file).expect(file).clip;
             let features = extractor.extract(clip.samples()).expect(file);
-            let analysis = analyze(&mut model, &clip).expect(file);
+            let analysis = analyze(&model, &clip).expect(file);
             Outcome {
                 file: (*file).to_owned(),
                 n_samples: clip.samples().len(),

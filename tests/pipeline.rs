@@ -18,7 +18,7 @@ fn model() -> EmotionModel {
 }
 
 fn analyze_file(
-    model: &mut EmotionModel,
+    model: &EmotionModel,
     bytes: Vec<u8>,
     name: &str,
 ) -> Result<Analysis, AnalyzeError> {
@@ -44,12 +44,12 @@ fn check(analysis: &Analysis) {
 
 #[test]
 fn every_format_is_judged_alike() {
-    let mut model = model();
+    let model = model();
     let excerpt = Clip::new(reference("speech.wav")[4_800..24_000].to_vec());
-    let expected = analyze(&mut model, &excerpt).expect("is judged");
+    let expected = analyze(&model, &excerpt).expect("is judged");
     check(&expected);
     for name in VARIANTS {
-        let analysis = analyze_file(&mut model, fixture(name), name).expect(name);
+        let analysis = analyze_file(&model, fixture(name), name).expect(name);
         check(&analysis);
         assert!(analysis.notices.is_empty(), "{name}");
         // Where nothing of the voice is lost the judgement stays.
@@ -61,9 +61,9 @@ fn every_format_is_judged_alike() {
 
 #[test]
 fn bad_files_are_refused_by_name() {
-    let mut model = model();
+    let model = model();
     for bad in common::bad_files() {
-        let error = analyze_file(&mut model, bad.bytes, bad.name).expect_err(bad.name);
+        let error = analyze_file(&model, bad.bytes, bad.name).expect_err(bad.name);
         let tagged = serde_json::to_value(&error).expect("an error serialises");
         assert_eq!(tagged["kind"], bad.kind, "{}: {error}", bad.name);
     }
@@ -71,7 +71,7 @@ fn bad_files_are_refused_by_name() {
 
 #[test]
 fn a_file_cut_short_is_judged_with_a_notice() {
-    let analysis = analyze_file(&mut model(), common::truncated(), "cut.wav").expect("is judged");
+    let analysis = analyze_file(&model(), common::truncated(), "cut.wav").expect("is judged");
     check(&analysis);
     assert!(
         matches!(analysis.notices[..], [Notice::Truncated { .. }]),
@@ -82,7 +82,7 @@ fn a_file_cut_short_is_judged_with_a_notice() {
 
 #[test]
 fn pieces_and_the_whole_give_the_same() {
-    let mut model = model();
+    let model = model();
     // Longer than one chunk.
     let speech = reference("speech.wav");
     let long: Vec<f32> = speech
@@ -91,10 +91,10 @@ fn pieces_and_the_whole_give_the_same() {
         .take(11 * 16_000 + 77)
         .copied()
         .collect();
-    let whole = analyze(&mut model, &Clip::new(long.clone())).expect("is judged");
+    let whole = analyze(&model, &Clip::new(long.clone())).expect("is judged");
     check(&whole);
     for size in [160, 4_097, 50_000] {
-        let mut analyzer = Analyzer::new(&mut model);
+        let mut analyzer = Analyzer::new(&model);
         for piece in long.chunks(size) {
             analyzer.push(piece).expect("is taken");
         }
@@ -111,7 +111,7 @@ fn breaking_off_ends_it() {
     let bytes = fixture("s16-96000-1ch.flac");
     let reader = ClipReader::open(Box::new(Cursor::new(bytes)), "a.flac").expect("opens");
     let mut calls = 0;
-    let result = analyze_stream(&mut model(), reader, |fraction| {
+    let result = analyze_stream(&model(), reader, |fraction| {
         assert!((0.0..=1.0).contains(&fraction));
         calls += 1;
         if calls == 2 {

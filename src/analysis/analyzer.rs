@@ -32,8 +32,10 @@ fn samples_of(seconds: f64) -> usize {
 }
 
 /// Collects a recording piece by piece and scores it as it comes.
-pub struct Analyzer<'m> {
-    model: &'m mut EmotionModel,
+pub struct Analyzer {
+    /// A clone of its own: the weights are shared, and whoever works on several
+    /// sounds in turn needs no loan.
+    model: EmotionModel,
     /// Samples not yet left behind by the next window's start.
     pending: Vec<f32>,
     /// Where `pending` starts, samples from the beginning.
@@ -46,11 +48,11 @@ pub struct Analyzer<'m> {
     n_samples: usize,
 }
 
-impl<'m> Analyzer<'m> {
+impl Analyzer {
     /// Starts a recording.
-    pub fn new(model: &'m mut EmotionModel) -> Analyzer<'m> {
+    pub fn new(model: &EmotionModel) -> Analyzer {
         Analyzer {
-            model,
+            model: model.clone(),
             pending: Vec::new(),
             start: 0,
             windows: Vec::new(),
@@ -216,7 +218,7 @@ impl<'m> Analyzer<'m> {
 ///
 /// # Errors
 /// As [`Analyzer::push`] and [`Analyzer::finish`].
-pub fn analyze(model: &mut EmotionModel, clip: &Clip) -> Result<Analysis, AnalyzeError> {
+pub fn analyze(model: &EmotionModel, clip: &Clip) -> Result<Analysis, AnalyzeError> {
     let mut analyzer = Analyzer::new(model);
     analyzer.push(clip.samples())?;
     analyzer.finish()
@@ -229,7 +231,7 @@ pub fn analyze(model: &mut EmotionModel, clip: &Clip) -> Result<Analysis, Analyz
 /// As [`ClipReader`] and [`Analyzer`]; [`AnalyzeError::Cancelled`] if
 /// `progress` broke off.
 pub fn analyze_stream(
-    model: &mut EmotionModel,
+    model: &EmotionModel,
     mut reader: ClipReader,
     mut progress: impl FnMut(f32) -> ControlFlow<()>,
 ) -> Result<Analysis, AnalyzeError> {

@@ -29,11 +29,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let choice = &arguments.model;
-    let mut model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
+    let model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
     let mut complete = true;
     for (i, file) in arguments.files.iter().enumerate() {
         let name = file.display().to_string();
-        match analyze_file(&mut model, file) {
+        match analyze_file(&model, file) {
             Ok(analysis) => {
                 for notice in &analysis.notices {
                     complete = false;
@@ -63,10 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Why a file gave no analysis: the system's word or the engine's.
-fn analyze_file(
-    model: &mut EmotionModel,
-    path: &Path,
-) -> Result<Analysis, Box<dyn std::error::Error>> {
+fn analyze_file(model: &EmotionModel, path: &Path) -> Result<Analysis, Box<dyn std::error::Error>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err("this is a folder; name the recordings in it".into());

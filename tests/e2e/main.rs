@@ -22,9 +22,9 @@ use undertone::model::EmotionModel;
 /// What the engine says of a recording when it runs natively.
 fn native(bytes: Vec<u8>) -> Analysis {
     let weights = include_bytes!("../../public/model/undertone.safetensors");
-    let mut model = EmotionModel::load(weights).expect("the model loads");
+    let model = EmotionModel::load(weights).expect("the model loads");
     let decoded = load(bytes, "speech.wav").expect("decodes");
-    analyze(&mut model, &decoded.clip).expect("is analysed")
+    analyze(&model, &decoded.clip).expect("is analysed")
 }
 
 /// What must be true of any result on the page.
