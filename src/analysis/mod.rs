@@ -3,6 +3,7 @@
 
 mod analyzer;
 mod error;
+pub mod live;
 pub mod timeline;
 mod voice_profile;
 mod waveform;

@@ -42,6 +42,16 @@ impl Encoder {
         })
     }
 
+    /// What computes the speech features.
+    pub(super) fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
+    /// The front ends, in the order of their columns.
+    pub(super) fn front_ends(&self) -> &[FrontEnd] {
+        &self.front_ends
+    }
+
     /// Step between frames, samples at 16 kHz.
     pub fn hop_samples(&self) -> usize {
         if self.front_ends.is_empty() {

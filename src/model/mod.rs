@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod pooling;
 pub mod recurrent;
 pub mod shipped;
+pub mod stream;
 pub mod weights;
 
 pub use artifact::Artifact;
@@ -31,6 +32,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use network::Network;
 use std::ops::Range;
+use stream::FrameStream;
 
 /// A model ready to answer. Clones share the weights.
 #[derive(Clone)]
@@ -114,6 +116,15 @@ impl EmotionModel {
     /// As [`Encoder::encode`].
     pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
         self.encoder.encode(samples)
+    }
+
+    /// Follows a stream from its first sample; the frames of the last
+    /// `window_samples` at 16 kHz can be had at any time.
+    ///
+    /// # Errors
+    /// As [`FrameStream::new`].
+    pub fn follow(&self, window_samples: usize) -> Result<FrameStream, ModelError> {
+        FrameStream::new(&self.encoder, window_samples)
     }
 
     /// Calibrated probabilities for a range of frames, which is judged as if

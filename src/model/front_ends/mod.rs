@@ -11,7 +11,7 @@ mod log_mel;
 mod speaker;
 mod whisper;
 
-pub use speaker::SpeakerEncoder;
+pub use speaker::{SpeakerEncoder, SpeakerStream};
 pub use whisper::WhisperEncoder;
 
 use super::error::ModelError;

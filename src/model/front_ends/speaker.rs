@@ -2,16 +2,18 @@
 //! End-to-End Loss for Speaker Verification"): what a network that has heard
 //! thousands of people knows of voices.
 
+use super::MAX_SAMPLES;
 use super::linear::get;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::dsp::{MelBank, Spectrum};
 use crate::features::FeatureMatrix;
 use crate::model::error::ModelError;
 use crate::model::header::{Cell, RecurrentConfig};
-use crate::model::recurrent::RecurrentStack;
+use crate::model::recurrent::{RecurrentStack, RecurrentState};
 use crate::model::weights::Weights;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use std::collections::VecDeque;
 
 /// Window of the transform, samples.
 const N_FFT: usize = 400;
@@ -88,10 +90,19 @@ impl SpeakerEncoder {
         let n_mels = self.bank.n_mels();
         let n_frames = bands.len() / n_mels;
         let x = Tensor::from_vec(bands, (1, n_frames, n_mels), &Device::Cpu)?;
+        let mut layers = Vec::with_capacity(self.n_layers);
+        for states in self.stack.outputs(&x, &[n_frames])? {
+            layers.push(states.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(self.means_of_two(&layers))
+    }
+
+    /// The layers' states `[frames of 10 ms, hidden]` as rows every 20 ms.
+    fn means_of_two(&self, layers: &[Vec<f32>]) -> FeatureMatrix {
         let n_outputs = self.n_outputs();
+        let n_frames = layers.first().map_or(0, Vec::len) / self.hidden;
         let mut out = vec![0.0; n_frames.div_ceil(2) * n_outputs];
-        for (layer, states) in self.stack.outputs(&x, &[n_frames])?.iter().enumerate() {
-            let states = states.flatten_all()?.to_vec1::<f32>()?;
+        for (layer, states) in layers.iter().enumerate() {
             let rows = out.chunks_exact_mut(n_outputs);
             for (row, pair) in rows.zip(states.chunks(2 * self.hidden)) {
                 let share = self.hidden as f32 / pair.len() as f32;
@@ -103,27 +114,108 @@ impl SpeakerEncoder {
                 }
             }
         }
-        Ok(FeatureMatrix::from_rows(out, n_outputs))
+        FeatureMatrix::from_rows(out, n_outputs)
     }
 
     /// `[1 + samples / 160, n_mels]` as `librosa.feature.melspectrogram` 0.11:
     /// power, centred, zeros beyond the ends, not logarithmic.
     fn mel_power(&mut self, samples: &[f32]) -> Vec<f32> {
-        let energy: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
-        let rms = (energy / samples.len().max(1) as f64).sqrt();
-        let gain = 10f64.powf(LEVEL_DBFS / 20.0) / rms.max(MIN_RMS);
+        let gain = gain(energy(samples), samples.len());
         let mut padded = vec![0.0; samples.len() + N_FFT];
         for (to, from) in padded[N_FFT / 2..].iter_mut().zip(samples) {
             *to = (f64::from(*from) * gain) as f32;
         }
+        self.bands(&padded, 1 + samples.len() / HOP)
+    }
+
+    /// `[n_frames, n_mels]`, the first frame at the first sample.
+    fn bands(&mut self, samples: &[f32], n_frames: usize) -> Vec<f32> {
         let n_mels = self.bank.n_mels();
         let mut power = vec![0.0; self.spectrum.n_bins()];
-        let mut bands = vec![0.0; (1 + samples.len() / HOP) * n_mels];
+        let mut bands = vec![0.0; n_frames * n_mels];
         for (t, bands) in bands.chunks_exact_mut(n_mels).enumerate() {
-            let window = &padded[t * HOP..t * HOP + N_FFT];
+            let window = &samples[t * HOP..t * HOP + N_FFT];
             self.spectrum.power(window, &mut power);
             self.bank.apply(&power, bands);
         }
         bands
+    }
+}
+
+fn energy(samples: &[f32]) -> f64 {
+    samples.iter().map(|s| f64::from(*s).powi(2)).sum()
+}
+
+/// What brings samples of this energy to [`LEVEL_DBFS`].
+fn gain(energy: f64, n_samples: usize) -> f64 {
+    let rms = (energy / n_samples.max(1) as f64).sqrt();
+    10f64.powf(LEVEL_DBFS / 20.0) / rms.max(MIN_RMS)
+}
+
+/// The encoder over a stream, which knows no end: its layers' state is carried
+/// on, and the level is that of the last [`MAX_SAMPLES`] instead of the whole
+/// clip's. Every step is computed once.
+#[derive(Clone)]
+pub struct SpeakerStream {
+    encoder: SpeakerEncoder,
+    state: RecurrentState,
+    /// Samples that the next frame still looks at, brought to level.
+    samples: Vec<f32>,
+    /// Energy and length of the last pieces.
+    energies: VecDeque<(f64, usize)>,
+    /// States of a frame of 10 ms whose partner is still to come, a layer each.
+    waiting: Vec<Vec<f32>>,
+}
+
+impl SpeakerStream {
+    /// A stream before its first sample.
+    ///
+    /// # Errors
+    /// If a layer also reads backwards.
+    pub fn new(encoder: SpeakerEncoder) -> Result<SpeakerStream, ModelError> {
+        Ok(SpeakerStream {
+            state: encoder.stack.start()?,
+            samples: vec![0.0; N_FFT / 2],
+            energies: VecDeque::new(),
+            waiting: vec![Vec::new(); encoder.n_layers],
+            encoder,
+        })
+    }
+
+    /// Takes the next samples and gives the frames that are ready, as
+    /// [`SpeakerEncoder::encode`] has them; a frame waits for the 22.5 ms
+    /// after its centre.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn push(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let gain = self.level(samples);
+        let louder = samples.iter().map(|s| (f64::from(*s) * gain) as f32);
+        self.samples.extend(louder);
+        let n_frames = (self.samples.len() + HOP).saturating_sub(N_FFT) / HOP;
+        let bands = self.encoder.bands(&self.samples, n_frames);
+        self.samples.drain(..n_frames * HOP);
+        let outputs = self.encoder.stack.advance(bands, &mut self.state)?;
+        let pair = 2 * self.encoder.hidden;
+        let mut ready = Vec::with_capacity(outputs.len());
+        for (waiting, states) in self.waiting.iter_mut().zip(outputs) {
+            waiting.extend(states);
+            let rest = waiting.split_off(waiting.len() / pair * pair);
+            ready.push(std::mem::replace(waiting, rest));
+        }
+        Ok(self.encoder.means_of_two(&ready))
+    }
+
+    /// The gain for these samples, by the level of what was heard lately, they
+    /// included.
+    fn level(&mut self, samples: &[f32]) -> f64 {
+        self.energies.push_back((energy(samples), samples.len()));
+        let n_heard = |energies: &VecDeque<(f64, usize)>| energies.iter().map(|e| e.1).sum();
+        let mut n_samples: usize = n_heard(&self.energies);
+        while n_samples > MAX_SAMPLES && self.energies.len() > 1 {
+            self.energies.pop_front();
+            n_samples = n_heard(&self.energies);
+        }
+        gain(self.energies.iter().map(|e| e.0).sum(), n_samples)
     }
 }

@@ -7,6 +7,9 @@
 mod cell;
 mod kernel;
 mod recurrence;
+mod stream;
+
+pub use stream::RecurrentState;
 
 use super::header::RecurrentConfig;
 use candle_core::{Result, Tensor};

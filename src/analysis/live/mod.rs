@@ -1,0 +1,185 @@
+//! The last moments of a voice while it is still speaking.
+//!
+//! [`Live`] takes samples as they come. Whenever a step of [`STEP_S`] is full
+//! it may be asked what the model makes of the last [`WINDOW_S`]: what a file's
+//! timeline shows, four times a second. Whoever is slow asks less often and
+//! falls behind no further than that.
+
+mod smoothing;
+mod speech;
+
+pub use smoothing::{DEFAULT_SMOOTHING_S, MAX_SMOOTHING_S};
+
+use super::{AnalyzeError, MINIMUM_S};
+use crate::audio::SAMPLE_RATE_HZ;
+use crate::emotion::{Emotion, Scores};
+use crate::model::EmotionModel;
+use crate::model::stream::FrameStream;
+use serde::{Deserialize, Serialize};
+use smoothing::Smoothing;
+use speech::SpeechGate;
+
+/// What the model hears at once, seconds: the window of the timeline of a
+/// file, so that the two can be laid side by side.
+pub const WINDOW_S: f64 = 2.0;
+
+/// Time between two answers, seconds.
+pub const STEP_S: f64 = 0.25;
+
+const fn samples_of(seconds: f64) -> usize {
+    (seconds * SAMPLE_RATE_HZ as f64) as usize
+}
+
+/// What is heard at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hearing {
+    /// A voice has just begun; there is too little of it to judge.
+    Listening,
+    /// No voice within the last second.
+    NoSpeech,
+    /// A voice.
+    Speech,
+}
+
+/// What is to be said of a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The moment, seconds from the beginning of the stream: the end of what
+    /// was heard.
+    pub at_s: f64,
+    /// What is heard.
+    pub hearing: Hearing,
+    /// What the model makes of it; absent unless a voice is heard.
+    pub answer: Option<Answer>,
+}
+
+/// What the model makes of a voice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Probabilities over the last [`WINDOW_S`].
+    pub scores: Scores,
+    /// The same, smoothed over time; what follows is about these.
+    pub smoothed: Scores,
+    /// The likeliest emotion.
+    pub label: Emotion,
+    /// Its probability, `0..=1`.
+    pub confidence: f32,
+    /// Whether the confidence reaches the model's threshold.
+    pub sure: bool,
+}
+
+/// Follows a voice in bounded memory, however long it speaks.
+pub struct Live {
+    model: EmotionModel,
+    frames: FrameStream,
+    gate: SpeechGate,
+    smoothing: Smoothing,
+    /// Samples of the step under way.
+    pending: Vec<f32>,
+    n_steps: u64,
+    n_steps_asked: u64,
+}
+
+impl Live {
+    /// Starts to listen; `smoothing_s` is the time constant of what is shown,
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Internal`] if the model cannot follow a stream.
+    pub fn new(model: &EmotionModel, smoothing_s: f64) -> Result<Live, AnalyzeError> {
+        Ok(Live {
+            frames: model.follow(samples_of(WINDOW_S)).map_err(internal)?,
+            model: model.clone(),
+            gate: SpeechGate::default(),
+            smoothing: Smoothing::new(smoothing_s),
+            pending: Vec::with_capacity(samples_of(STEP_S)),
+            n_steps: 0,
+            n_steps_asked: 0,
+        })
+    }
+
+    /// Changes the time constant of what is shown, seconds.
+    pub fn smooth_over(&mut self, smoothing_s: f64) {
+        self.smoothing.set_time_constant(smoothing_s);
+    }
+
+    /// Takes the next samples, mono at 16 kHz, in pieces of any length; says
+    /// whether they completed a step, so that there is something new to ask.
+    ///
+    /// # Errors
+    /// [`AnalyzeError::NotFinite`]; [`AnalyzeError::Internal`] if the model fails.
+    pub fn push(&mut self, mut samples: &[f32]) -> Result<bool, AnalyzeError> {
+        if samples.iter().any(|s| !s.is_finite()) {
+            return Err(AnalyzeError::NotFinite);
+        }
+        let mut stepped = false;
+        while !samples.is_empty() {
+            let n = samples.len().min(samples_of(STEP_S) - self.pending.len());
+            let (now, later) = samples.split_at(n);
+            self.pending.extend_from_slice(now);
+            samples = later;
+            if self.pending.len() == samples_of(STEP_S) {
+                self.frames.push(&self.pending).map_err(internal)?;
+                self.gate.push(&self.pending);
+                self.pending.clear();
+                self.n_steps += 1;
+                stepped = true;
+            }
+        }
+        Ok(stepped)
+    }
+
+    /// What is to be said of the end of the last full step.
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Internal`] if the model fails.
+    pub fn ask(&mut self) -> Result<Moment, AnalyzeError> {
+        let hearing = if !self.gate.is_open() {
+            Hearing::NoSpeech
+        } else if self.gate.speech_s() < MINIMUM_S {
+            Hearing::Listening
+        } else {
+            Hearing::Speech
+        };
+        let elapsed_s = (self.n_steps - self.n_steps_asked) as f64 * STEP_S;
+        self.n_steps_asked = self.n_steps;
+        let answer = if hearing == Hearing::Speech {
+            Some(self.answer(elapsed_s)?)
+        } else {
+            self.smoothing.reset();
+            None
+        };
+        Ok(Moment {
+            at_s: self.n_steps as f64 * STEP_S,
+            hearing,
+            answer,
+        })
+    }
+
+    fn answer(&mut self, elapsed_s: f64) -> Result<Answer, AnalyzeError> {
+        let frames = self.frames.window().map_err(internal)?;
+        let scores = self
+            .model
+            .predict(&frames, 0..frames.n_frames())
+            .map_err(internal)?;
+        let smoothed = self.smoothing.next(scores, elapsed_s);
+        let (label, confidence) = smoothed.top();
+        Ok(Answer {
+            scores,
+            smoothed,
+            label,
+            confidence,
+            sure: self.model.header().calibration.is_sure(&smoothed),
+        })
+    }
+}
+
+fn internal(error: impl ToString) -> AnalyzeError {
+    AnalyzeError::Internal {
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
