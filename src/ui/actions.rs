@@ -7,7 +7,7 @@ use crate::export;
 use crate::web::capture::CaptureEvent;
 use crate::web::playback::PlayerEvent;
 use crate::web::{Buffer, FileError, Player, Recorder, Recording, SoundFile};
-use crate::web::{decode, download, view, wav};
+use crate::web::{decode, download, view};
 use crate::worker::client::{Client, EngineState, Sound, Update};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -20,13 +20,16 @@ const RECORDING_NAME: &str = "recording.wav";
 pub(super) const RESULT_ID: &str = "result";
 /// Where errors and progress are shown.
 pub(super) const STATUS_ID: &str = "status";
+/// The voice while it is recorded.
+pub(super) const LIVE_ID: &str = "live";
 /// The record button.
 pub(super) const RECORD_ID: &str = "record";
 
 impl Page {
     /// Starts the engine.
     pub fn start_engine(self) {
-        let client = Client::start(move |update| self.hear(update));
+        let model = self.recall_model();
+        let client = Client::start(&model, move |update| self.hear(update));
         self.devices
             .update_value(|devices| devices.client = Some(client));
     }
@@ -118,8 +121,10 @@ impl Page {
         self.asking.set(true);
         self.elapsed_s.set(0.0);
         self.level_dbfs.set(f32::NEG_INFINITY);
+        self.begin_live();
+        let microphone = self.live.microphone.get_untracked();
         spawn_local(async move {
-            let recorder = Recorder::start(move |event| match event {
+            let recorder = Recorder::start(microphone.as_deref(), move |event| match event {
                 CaptureEvent::Heard {
                     level_dbfs,
                     elapsed_s,
@@ -140,6 +145,9 @@ impl Page {
                         .update_value(|devices| devices.recorder = Some(recorder));
                     self.phase.set(Phase::Recording);
                     self.say(text::SAID_RECORDING);
+                    self.follow_voice();
+                    self.list_microphones();
+                    request_animation_frame(|| view::reveal(LIVE_ID));
                 }
                 Err(error) => self.fail(Fault::Capture(error)),
             }
@@ -154,35 +162,21 @@ impl Page {
         else {
             return;
         };
+        if let Some(client) = self.client() {
+            client.let_go();
+        }
         self.progress.set(0.0);
         self.phase.set(Phase::Analyzing);
         spawn_local(async move {
-            let recording = recorder.stop().await;
+            let recording = recorder.stop(RECORDING_NAME).await;
             if !self.is_current(attempt) {
                 return;
             }
             match recording {
-                Ok(recording) => self.analyze_recording(&recording),
+                Ok(recording) => self.analyze_file(attempt, recording, Origin::Microphone),
                 Err(error) => self.fail(Fault::Capture(error)),
             }
         });
-    }
-
-    fn analyze_recording(self, recording: &Recording) {
-        let bytes = wav::encode(&recording.samples, recording.sample_rate_hz);
-        match SoundFile::from_bytes(RECORDING_NAME, &bytes, "audio/wav") {
-            Ok(sound) => {
-                let task = Task {
-                    sound,
-                    origin: Origin::Microphone,
-                    tried_browser: true,
-                };
-                self.devices
-                    .update_value(|devices| devices.task = Some(task));
-                self.analyze_samples(recording);
-            }
-            Err(error) => self.fail(Fault::File(error)),
-        }
     }
 
     fn analyze_samples(self, recording: &Recording) {
@@ -202,7 +196,7 @@ impl Page {
         }
         let attempt = self.begin();
         match file {
-            Ok(file) => self.analyze_file(attempt, file),
+            Ok(file) => self.analyze_file(attempt, file, Origin::File),
             Err(error) => self.fail(Fault::File(error)),
         }
     }
@@ -219,14 +213,14 @@ impl Page {
             let file = SoundFile::fetch(name, &format!("samples/{name}")).await;
             if self.is_current(attempt) {
                 match file {
-                    Ok(file) => self.analyze_file(attempt, file),
+                    Ok(file) => self.analyze_file(attempt, file, Origin::File),
                     Err(error) => self.fail(Fault::File(error)),
                 }
             }
         });
     }
 
-    fn analyze_file(self, attempt: u32, sound: SoundFile) {
+    fn analyze_file(self, attempt: u32, sound: SoundFile, origin: Origin) {
         self.progress.set(0.0);
         self.phase.set(Phase::Analyzing);
         self.say(text::SAID_ANALYZING);
@@ -240,8 +234,8 @@ impl Page {
                     let name = sound.name().to_owned();
                     let task = Task {
                         sound,
-                        origin: Origin::File,
-                        tried_browser: false,
+                        origin,
+                        tried_browser: origin == Origin::Microphone,
                     };
                     self.devices
                         .update_value(|devices| devices.task = Some(task));
@@ -259,8 +253,16 @@ impl Page {
                 if state == EngineState::Ready && self.phase.get_untracked() == Phase::Idle {
                     self.say(text::SAID_READY);
                 }
+                let ready = state == EngineState::Ready;
                 self.engine.set(state);
+                if ready {
+                    self.follow_voice();
+                }
             }
+            Update::Model(name) => self.model_answers(name),
+            Update::ModelRefused(name) => self.model_is_refused(name),
+            Update::Moment(moment) => self.hear_moment(moment),
+            Update::Deaf(_) => self.live.deaf.set(true),
             Update::Progress(fraction) => self.progress.set(fraction),
             Update::Done(analysis) => {
                 let task = self

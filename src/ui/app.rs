@@ -2,8 +2,8 @@
 
 use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
 use super::components::{
-    Downloads, DropZone, EngineStatus, ErrorMessage, Legend, Progress, Record, Samples, ScoreBars,
-    Stage, Transport, Verdict,
+    Downloads, DropZone, EngineStatus, ErrorMessage, Legend, LiveView, MicrophoneChoice,
+    ModelChoice, Progress, Record, Samples, ScoreBars, Stage, Transport, Verdict,
 };
 use super::state::{Outcome, Page, Phase};
 use super::text;
@@ -16,12 +16,16 @@ use std::sync::Arc;
 pub fn App() -> impl IntoView {
     let page = Page::new();
     provide_context(page);
+    page.recall_live_choices();
     page.start_engine();
     files::accept_drops(
         move |hovering| page.hovering.set(hovering),
         move |file| page.take_file(file),
     );
+    let recording = Memo::new(move |_| page.phase.get() == Phase::Recording);
     let analyzing = Memo::new(move |_| page.phase.get() == Phase::Analyzing);
+    let busy =
+        Signal::derive(move || matches!(page.phase.get(), Phase::Recording | Phase::Analyzing));
     view! {
         <div class="page" data-testid="app" data-phase=move || page.phase.get().name()>
             <Masthead page />
@@ -41,14 +45,21 @@ pub fn App() -> impl IntoView {
                 </div>
                 <Inputs page />
                 <div class="desk__output">
-                    {move || match page.outcome.get() {
-                        Some(outcome) => view! { <Shown page outcome /> }.into_any(),
-                        None => view! { <Legend /> }.into_any(),
+                    {move || match (recording.get(), page.outcome.get()) {
+                        (true, _) => view! { <Heard page /> }.into_any(),
+                        (false, Some(outcome)) => view! { <Shown page outcome /> }.into_any(),
+                        (false, None) => view! { <Legend /> }.into_any(),
                     }}
                 </div>
             </main>
             <footer class="foot">
                 <p>{text::HONEST}</p>
+                <ModelChoice
+                    chosen=page.model.into()
+                    refused=page.model_refused.into()
+                    disabled=busy
+                    on_choose=Callback::new(move |name| page.choose_model(name))
+                />
             </footer>
             <div class="visually-hidden" data-testid="announcer" aria-live="polite" role="status">
                 {page.announcement}
@@ -90,6 +101,12 @@ fn Inputs(page: Page) -> impl IntoView {
                 id=RECORD_ID
                 on_press=Callback::new(move |()| page.toggle_recording())
             />
+            <MicrophoneChoice
+                microphones=page.live.microphones.into()
+                chosen=page.live.microphone.into()
+                disabled=recording
+                on_choose=Callback::new(move |id| page.choose_microphone(id))
+            />
             <DropZone
                 hovering=page.hovering.into()
                 disabled=recording
@@ -106,6 +123,24 @@ fn Inputs(page: Page) -> impl IntoView {
                 {text::PRIVACY}
             </p>
         </div>
+    }
+}
+
+#[component]
+fn Heard(page: Page) -> impl IntoView {
+    let live = page.live;
+    let hindrance =
+        Signal::derive(move || text::live_hindrance(&page.engine.get(), live.deaf.get()));
+    view! {
+        <LiveView
+            moment=live.moment.into()
+            trail=live.trail.into()
+            spoken=live.spoken.into()
+            hindrance
+            behind_s=live.behind_s.into()
+            smoothing_s=live.smoothing_s.into()
+            on_smooth=Callback::new(move |s| page.smooth_over(s))
+        />
     }
 }
 

@@ -9,6 +9,12 @@
 //! | `record-button` | starts and stops the microphone | `aria-pressed` = `true` while recording |
 //! | `level-meter` | level while recording; present only then | `aria-valuenow` = level in dBFS, −60…0 |
 //! | `elapsed` | time recorded, `m:ss`; present only while recording | |
+//! | `microphone` | which microphone; present when there is a choice | |
+//! | `live` | the voice while it is recorded; present only then | `data-hearing` = `listening` `no-speech` `speech`, empty before the first answer; `data-at` = the moment shown, seconds; `data-behind` = how far it lies behind the voice, seconds |
+//! | `live-label` | leading emotion now, or what is heard instead | `data-emotion`, `data-sure` |
+//! | `live-score` | one bar, eight of them, in one order | `data-emotion`, `data-value` = `0`–`1` |
+//! | `live-stretch` | a stretch of the last half minute | `data-emotion` |
+//! | `smoothing` | the slider of the time constant | `value` = seconds |
 //! | `drop-zone` | takes dropped files; also a button | |
 //! | `file-input` | the hidden `<input type=file>` behind the drop zone | |
 //! | `sample` | a sample clip, one button each | `data-sample` = file name |
@@ -29,6 +35,8 @@
 //! | `play-button` | plays and pauses | `aria-pressed` |
 //! | `position` | where playback is, `m:ss.s / m:ss.s` | |
 //! | `download-json`, `download-csv` | save the result | |
+//! | `model` | which model answers | |
+//! | `model-words` | what it is, or that another could not be loaded | `data-refused` = that other's name |
 //! | `privacy` | the line that says nothing leaves the device | |
 //! | `announcer` | the live region for screen readers | |
 
@@ -36,11 +44,15 @@ mod actions;
 mod app;
 mod axis;
 mod components;
+mod live;
+mod live_actions;
+mod model_actions;
 mod shape;
 mod state;
 mod text;
 
 pub use app::App;
+pub use live::{LiveVoice, Stretch, Trail};
 pub use state::{Fault, Origin, Outcome, Page, Phase};
 
 use leptos::prelude::*;

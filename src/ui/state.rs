@@ -1,6 +1,7 @@
 //! What the page knows, as signals; plain data inside them.
 
 use super::axis;
+use super::live::LiveVoice;
 use crate::analysis::timeline::{Segment, segments};
 use crate::analysis::{Analysis, AnalyzeError};
 use crate::web::{CaptureError, FileError, Player, Recorder, SoundFile};
@@ -157,6 +158,12 @@ pub struct Page {
     pub phase: RwSignal<Phase>,
     /// What the engine is doing.
     pub engine: RwSignal<EngineState>,
+    /// Name of the model in use or on its way.
+    pub model: RwSignal<String>,
+    /// Name of a model that could not be loaded.
+    pub model_refused: RwSignal<Option<String>>,
+    /// Name of the model in use.
+    pub(super) model_in_use: StoredValue<String>,
     /// How far the analysis is, `0..=1`.
     pub progress: RwSignal<f32>,
     /// Whether the browser is asking for the microphone.
@@ -165,6 +172,8 @@ pub struct Page {
     pub level_dbfs: RwSignal<f32>,
     /// Length of the recording, seconds.
     pub elapsed_s: RwSignal<f64>,
+    /// The voice that is being recorded.
+    pub live: LiveVoice,
     /// Whether a file is held over the window.
     pub hovering: RwSignal<bool>,
     /// The error shown.
@@ -188,10 +197,14 @@ impl Page {
         Page {
             phase: RwSignal::new(Phase::Idle),
             engine: RwSignal::new(EngineState::Starting),
+            model: RwSignal::new(String::new()),
+            model_refused: RwSignal::new(None),
+            model_in_use: StoredValue::new(String::new()),
             progress: RwSignal::new(0.0),
             asking: RwSignal::new(false),
             level_dbfs: RwSignal::new(f32::NEG_INFINITY),
             elapsed_s: RwSignal::new(0.0),
+            live: LiveVoice::new(),
             hovering: RwSignal::new(false),
             fault: RwSignal::new(None),
             outcome: RwSignal::new(None),

@@ -1,6 +1,7 @@
 //! Every word a person reads on the page.
 
 use super::state::{Fault, Origin, Outcome};
+use crate::analysis::live::{Hearing, Moment};
 use crate::analysis::{AnalyzeError, Notice};
 use crate::emotion::Emotion;
 use crate::web::files::MAX_FILE_BYTES;
@@ -21,6 +22,24 @@ pub const RECORD_HINT_ASKING: &str = "Allow the microphone in your browser to be
 pub const LEVEL: &str = "Microphone level";
 pub const ELAPSED: &str = "Time recorded";
 
+pub const MICROPHONE: &str = "Microphone";
+
+pub const LIVE: &str = "Right now";
+pub const LIVE_WAITS: &str = "Waiting for the engine…";
+pub const LIVE_DEAF: &str = "Still recording";
+pub const LIVE_DEAF_HINT: &str = "The live view stopped; nothing of the recording is lost.";
+pub const LIVE_LISTENS: &str = "Listening…";
+pub const LIVE_NO_SPEECH_YET: &str = "No speech yet";
+pub const LIVE_NO_SPEECH: &str = "No speech";
+pub const LIVE_TRAIL: &str = "The last half minute";
+pub const LIVE_TRAIL_MEANING: &str =
+    "The leading emotion over the last 30 seconds, the newest at the right; faint where not sure.";
+pub const LIVE_TRAIL_START: &str = "30 s ago";
+pub const LIVE_TRAIL_END: &str = "now";
+pub const SMOOTHING: &str = "Smoothing";
+pub const SMOOTHING_HINT: &str =
+    "Time constant of what is shown here. The analysis after Stop is not smoothed.";
+
 pub const DROP: &str = "Choose a recording";
 pub const DROP_HINT: &str = "or drop it anywhere. WAV, FLAC, MP3, Ogg, M4A.";
 pub const DROP_HOVER: &str = "Let go to analyse it";
@@ -37,6 +56,8 @@ pub const RETRY: &str = "Try again";
 pub const EMPTY_TITLE: &str = "Speak, and see what your voice carries.";
 pub const EMPTY_TEXT: &str = "Undertone listens to how something is said, not to the words: the pitch, the loudness, the pace and the colour of the voice. It knows eight emotions.";
 pub const HONEST: &str = "It learnt from actors and is often wrong about everyday speech. Take it as an impression, never as a verdict on a person.";
+
+pub const MODEL: &str = "Model";
 
 pub const RESULT: &str = "Result";
 pub const NOT_SURE: &str = "Not sure";
@@ -149,6 +170,97 @@ pub fn announced(outcome: &Outcome) -> String {
     format!(
         "{label}{closest}. {}.",
         confidence(outcome.analysis.confidence, outcome.analysis.sure)
+    )
+}
+
+/// Why nothing can be shown of a voice that is being recorded.
+pub fn live_hindrance(engine: &EngineState, deaf: bool) -> Option<&'static str> {
+    match engine {
+        _ if deaf => Some(LIVE_DEAF),
+        EngineState::Ready => None,
+        EngineState::Failed { .. } => Some(LIVE_DEAF),
+        _ => Some(LIVE_WAITS),
+    }
+}
+
+/// What is heard now, and what to add to it.
+pub fn live_headline(moment: Option<&Moment>, spoken: bool) -> (String, Option<String>) {
+    let said = match moment {
+        None => LIVE_LISTENS,
+        Some(moment) => match (moment.hearing, &moment.answer) {
+            (Hearing::Speech, Some(answer)) => {
+                let name = emotion(answer.label);
+                return if answer.sure {
+                    (name.to_owned(), None)
+                } else {
+                    let closest = format!("closest: {}", name.to_lowercase());
+                    (NOT_SURE.to_owned(), Some(closest))
+                };
+            }
+            (Hearing::NoSpeech, _) if spoken => LIVE_NO_SPEECH,
+            (Hearing::NoSpeech, _) => LIVE_NO_SPEECH_YET,
+            (Hearing::Listening | Hearing::Speech, _) => LIVE_LISTENS,
+        },
+    };
+    (said.to_owned(), None)
+}
+
+/// How sure the leading emotion is now.
+pub fn live_confidence(moment: Option<&Moment>) -> String {
+    match moment.and_then(|moment| moment.answer.as_ref()) {
+        Some(answer) => confidence(answer.confidence, answer.sure),
+        // A line's height, so that nothing jumps.
+        None => "\u{a0}".to_owned(),
+    }
+}
+
+/// What screen readers are told while a voice is followed.
+pub fn announced_moment(leading: Option<Emotion>) -> String {
+    match leading {
+        Some(leading) => format!("Now: {}.", emotion(leading)),
+        None => format!("Now: {}.", NOT_SURE.to_lowercase()),
+    }
+}
+
+/// A time constant.
+pub fn time_constant(seconds: f64) -> String {
+    if seconds < 0.05 {
+        "none".to_owned()
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
+/// A model's name for a person.
+pub fn model_name(name: &str) -> &str {
+    match name {
+        "undertone" => "Undertone",
+        "undertone-light" => "Undertone light",
+        "lstm" => "LSTM",
+        "simple-rnn" => "Simple RNN",
+        other => other,
+    }
+}
+
+/// What a model is, in one line.
+pub fn model_description(name: &str) -> &'static str {
+    match name {
+        "undertone" => "The default: two pretrained networks that know voices and speech.",
+        "undertone-light" => {
+            "One pretrained network that knows voices: small and quick, a little less sure."
+        }
+        "lstm" => "Two LSTM layers over speech features, trained from scratch.",
+        "simple-rnn" => "Simple recurrent layers over speech features, for comparison.",
+        _ => "",
+    }
+}
+
+/// That a model could not be loaded, and what answers instead.
+pub fn model_refused(name: &str, kept: &str) -> String {
+    format!(
+        "{} could not be loaded; {} stays in use. Check the connection and choose it again.",
+        model_name(name),
+        model_name(kept)
     )
 }
 
@@ -398,6 +510,14 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(confidence(0.72, true), "Likely · 72 %");
         assert_eq!(confidence(0.72, false), "Too little to say · 72 %");
+    }
+
+    #[test]
+    fn every_shipped_model_is_described() {
+        for name in crate::model::shipped::NAMES {
+            assert_ne!(model_name(name), name, "{name} has a name for people");
+            assert!(!model_description(name).is_empty(), "{name}");
+        }
     }
 
     #[test]

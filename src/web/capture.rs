@@ -1,24 +1,34 @@
 //! The microphone, as it is: no echo cancellation, no noise suppression, no
 //! automatic gain, at the device's own rate.
+//!
+//! The audio thread keeps the recording and hands it over when it is stopped;
+//! until then this thread hears the level alone. The samples can go on a line
+//! of their own to whoever has the other end.
 
-use super::reason;
+use super::microphones::media_devices;
+use super::{SoundFile, reason, wav};
 use gloo::timers::future::TimeoutFuture;
+use js_sys::Array;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use thiserror::Error;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AudioContext, AudioWorkletNode, MediaStream, MediaStreamTrack, MessageEvent};
+use web_sys::{
+    AudioContext, AudioWorkletNode, MediaStream, MediaStreamTrack, MessageChannel, MessageEvent,
+    MessagePort,
+};
 
 /// A recording ends by itself after this long, seconds; its samples lie in
-/// the page's memory, some 12 MB a minute.
-pub const MAXIMUM_S: f64 = 900.0;
+/// the audio thread's memory, some 6 MB a minute.
+pub const MAXIMUM_S: f64 = 3_600.0;
 
 /// Lowest level told, decibels relative to full scale.
 pub const FLOOR_DBFS: f32 = -60.0;
 
-/// How long the last samples may take to arrive, milliseconds.
-const LAST_SAMPLES_MS: u32 = 400;
+/// How long the recording may take to arrive, milliseconds. It is handed over,
+/// not copied, so only an audio thread that is gone takes so long.
+const HANDOVER_MS: u32 = 5_000;
 
 /// Why there is no recording.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -47,13 +57,18 @@ pub enum CaptureError {
     },
 }
 
-/// Mono samples at the device's rate, full scale ±1.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Recording {
-    /// The samples.
-    pub samples: Vec<f32>,
-    /// Their rate, hertz.
+/// The other end of the samples' own line.
+#[derive(Debug)]
+pub struct Feed {
+    port: MessagePort,
+    /// Rate of the samples, hertz.
     pub sample_rate_hz: u32,
+}
+
+impl Feed {
+    pub(crate) fn as_js(&self) -> &MessagePort {
+        &self.port
+    }
 }
 
 /// What a running recorder tells.
@@ -76,10 +91,19 @@ pub enum CaptureEvent {
 pub struct Recorder {
     line: Line,
     node: AudioWorkletNode,
-    samples: Rc<RefCell<Vec<f32>>>,
-    finished: Rc<Cell<bool>>,
+    kept: Rc<RefCell<Kept>>,
     _on_block: Closure<dyn FnMut(MessageEvent)>,
     _on_ended: Closure<dyn FnMut()>,
+}
+
+/// What the audio thread has told.
+#[derive(Default)]
+struct Kept {
+    n_samples: u32,
+    /// Whether anything but zeros was heard.
+    sounded: bool,
+    /// 16-bit samples in stretches, once they were handed over.
+    stretches: Option<Array>,
 }
 
 /// What must be released whatever happens: the microphone and the context.
@@ -105,12 +129,15 @@ impl Drop for Line {
 }
 
 impl Recorder {
-    /// Asks for the microphone and starts. `tell` hears the level about
-    /// twenty times a second.
+    /// Asks for the microphone of this id, or the usual one, and starts. `tell`
+    /// hears the level about twenty times a second.
     ///
     /// # Errors
     /// Every [`CaptureError`] but [`CaptureError::Silent`].
-    pub async fn start(tell: impl Fn(CaptureEvent) + 'static) -> Result<Recorder, CaptureError> {
+    pub async fn start(
+        microphone: Option<&str>,
+        tell: impl Fn(CaptureEvent) + 'static,
+    ) -> Result<Recorder, CaptureError> {
         let unsupported = |thrown: JsValue| CaptureError::Unsupported {
             reason: reason(&thrown),
         };
@@ -120,7 +147,7 @@ impl Recorder {
             context: AudioContext::new().map_err(unsupported)?,
             stream: None,
         };
-        let stream: &MediaStream = line.stream.insert(open_microphone().await?);
+        let stream: &MediaStream = line.stream.insert(open_microphone(microphone).await?);
         // Missing on pages without a secure address.
         let worklet = line.context.audio_worklet().map_err(unsupported)?;
         let module = worklet
@@ -133,8 +160,7 @@ impl Recorder {
         JsFuture::from(resumed).await.map_err(unsupported)?;
 
         let tell = Rc::new(tell);
-        let samples: Rc<RefCell<Vec<f32>>> = Rc::default();
-        let finished = Rc::new(Cell::new(false));
+        let kept: Rc<RefCell<Kept>> = Rc::default();
         let ended = {
             let (tell, told) = (tell.clone(), Cell::new(false));
             Rc::new(move || {
@@ -144,21 +170,25 @@ impl Recorder {
             })
         };
         let on_block = {
-            let (samples, finished, ended) = (samples.clone(), finished.clone(), ended.clone());
+            let (kept, ended) = (kept.clone(), ended.clone());
             let rate_hz = f64::from(line.context.sample_rate());
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-                let Ok(block) = message.data().dyn_into::<js_sys::Float32Array>() else {
-                    finished.set(true);
+                let Ok(parts) = message.data().dyn_into::<Array>() else {
                     return;
                 };
-                let block = block.to_vec();
-                let elapsed_s = {
-                    let mut samples = samples.borrow_mut();
-                    samples.extend_from_slice(&block);
-                    samples.len() as f64 / rate_hz
+                let told = (parts.get(0).as_f64(), parts.get(1).as_f64());
+                let (Some(power), Some(n_samples)) = told else {
+                    kept.borrow_mut().stretches = Some(parts);
+                    return;
                 };
+                {
+                    let mut kept = kept.borrow_mut();
+                    kept.n_samples = n_samples as u32;
+                    kept.sounded |= power > 0.0;
+                }
+                let elapsed_s = n_samples / rate_hz;
                 tell(CaptureEvent::Heard {
-                    level_dbfs: level_dbfs(&block),
+                    level_dbfs: level_dbfs(power as f32),
                     elapsed_s,
                 });
                 if elapsed_s >= MAXIMUM_S {
@@ -184,37 +214,64 @@ impl Recorder {
         Ok(Recorder {
             line,
             node,
-            samples,
-            finished,
+            kept,
             _on_block: on_block,
             _on_ended: on_ended,
         })
     }
 
-    /// Ends the recording and releases the microphone.
+    /// Sends the samples from now on, in blocks of mono 32-bit floats, over a
+    /// line of their own; it takes the place of the one before. Its last
+    /// message is `null`.
     ///
     /// # Errors
-    /// [`CaptureError::Silent`].
-    pub async fn stop(self) -> Result<Recording, CaptureError> {
-        let asked = self
-            .node
-            .port()
-            .and_then(|port| port.post_message(&JsValue::from_str("stop")));
-        if asked.is_ok() {
-            let mut waited_ms = 0;
-            while !self.finished.get() && waited_ms < LAST_SAMPLES_MS {
-                TimeoutFuture::new(10).await;
-                waited_ms += 10;
-            }
-        }
-        let samples = self.samples.take();
-        if !samples.is_empty() && samples.iter().all(|s| *s == 0.0) {
-            return Err(CaptureError::Silent);
-        }
-        Ok(Recording {
-            samples,
+    /// [`CaptureError::Unsupported`] if the browser refuses.
+    pub fn feed(&self) -> Result<Feed, CaptureError> {
+        let connect = || {
+            let channel = MessageChannel::new()?;
+            let (near, far) = (channel.port1(), channel.port2());
+            let port = self.node.port()?;
+            port.post_message_with_transferable(&near, &Array::of1(&near))?;
+            Ok(far)
+        };
+        let port = connect().map_err(|thrown: JsValue| CaptureError::Unsupported {
+            reason: reason(&thrown),
+        })?;
+        Ok(Feed {
+            port,
             sample_rate_hz: self.line.context.sample_rate() as u32,
         })
+    }
+
+    /// Ends the recording, releases the microphone and gives what was recorded
+    /// as a file of this name.
+    ///
+    /// # Errors
+    /// [`CaptureError::Silent`]; [`CaptureError::Busy`] if the recording cannot
+    /// be had.
+    pub async fn stop(self, name: &str) -> Result<SoundFile, CaptureError> {
+        let busy = |reason: String| CaptureError::Busy { reason };
+        self.node
+            .port()
+            .and_then(|port| port.post_message(&JsValue::from_str("stop")))
+            .map_err(|thrown| busy(reason(&thrown)))?;
+        let mut waited_ms = 0;
+        while self.kept.borrow().stretches.is_none() && waited_ms < HANDOVER_MS {
+            TimeoutFuture::new(10).await;
+            waited_ms += 10;
+        }
+        let kept = self.kept.take();
+        if kept.n_samples > 0 && !kept.sounded {
+            return Err(CaptureError::Silent);
+        }
+        let stretches = kept
+            .stretches
+            .ok_or_else(|| busy("the audio thread is gone".to_owned()))?;
+        let rate_hz = self.line.context.sample_rate() as u32;
+        let header = wav::header(kept.n_samples, rate_hz);
+        stretches.unshift(&js_sys::Uint8Array::from(&header[..]));
+        SoundFile::from_parts(name, &stretches, "audio/wav")
+            .map_err(|error| busy(error.to_string()))
     }
 }
 
@@ -234,22 +291,21 @@ impl Drop for Recorder {
 
 /// Asks for a microphone without the browser's improvements, which change
 /// what a voice reveals.
-async fn open_microphone() -> Result<MediaStream, CaptureError> {
+async fn open_microphone(id: Option<&str>) -> Result<MediaStream, CaptureError> {
     let unsupported = |reason: &str| CaptureError::Unsupported {
         reason: reason.to_owned(),
     };
-    let navigator = web_sys::window()
-        .ok_or_else(|| unsupported("no window"))?
-        .navigator();
-    // Absent on pages without a secure address, which the binding cannot say.
-    let devices = js_sys::Reflect::get(&navigator, &"mediaDevices".into())
-        .ok()
-        .and_then(|devices| devices.dyn_into::<web_sys::MediaDevices>().ok())
-        .ok_or_else(|| unsupported("the page needs https or localhost"))?;
+    let devices =
+        media_devices().ok_or_else(|| unsupported("the page needs https or localhost"))?;
     let wishes = js_sys::Object::new();
     for wish in ["echoCancellation", "noiseSuppression", "autoGainControl"] {
         // Setting a property of a fresh object cannot fail.
         let _ = js_sys::Reflect::set(&wishes, &wish.into(), &JsValue::FALSE);
+    }
+    if let Some(id) = id {
+        let exactly = js_sys::Object::new();
+        let _ = js_sys::Reflect::set(&exactly, &"exact".into(), &id.into());
+        let _ = js_sys::Reflect::set(&wishes, &"deviceId".into(), &exactly);
     }
     let constraints = web_sys::MediaStreamConstraints::new();
     constraints.set_audio(&wishes);
@@ -281,10 +337,8 @@ fn refusal(thrown: &JsValue) -> CaptureError {
     }
 }
 
-/// Root mean square of a block, decibels relative to full scale,
-/// [`FLOOR_DBFS`]`..=0`.
-fn level_dbfs(block: &[f32]) -> f32 {
-    let power = block.iter().map(|s| s * s).sum::<f32>() / block.len().max(1) as f32;
+/// A mean square as decibels relative to full scale, [`FLOOR_DBFS`]`..=0`.
+fn level_dbfs(power: f32) -> f32 {
     (10.0 * power.max(1e-10).log10()).clamp(FLOOR_DBFS, 0.0)
 }
 
@@ -294,9 +348,8 @@ mod tests {
 
     #[test]
     fn levels_are_decibels_within_the_meter() {
-        assert_eq!(level_dbfs(&[]), FLOOR_DBFS);
-        assert_eq!(level_dbfs(&[0.0; 8]), FLOOR_DBFS);
-        assert_eq!(level_dbfs(&[3.0; 8]), 0.0);
-        assert!((level_dbfs(&[0.1, -0.1]) + 20.0).abs() < 1e-3);
+        assert_eq!(level_dbfs(0.0), FLOOR_DBFS);
+        assert_eq!(level_dbfs(9.0), 0.0);
+        assert!((level_dbfs(0.01) + 20.0).abs() < 1e-3);
     }
 }

@@ -1,7 +1,7 @@
 //! The browser's own decoders, for formats that the engine does not read
 //! (Opus in WebM, as phones and messengers record it).
 
-use super::{Recording, SoundFile, reason};
+use super::{SoundFile, reason};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -11,6 +11,15 @@ pub const MAX_BYTES: f64 = 40e6;
 
 /// Rate asked of the browser, hertz: Opus' own, so nothing is resampled.
 const RATE_HZ: u32 = 48_000;
+
+/// Mono samples, full scale ±1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recording {
+    /// The samples.
+    pub samples: Vec<f32>,
+    /// Their rate, hertz.
+    pub sample_rate_hz: u32,
+}
 
 /// Decodes a file to mono.
 ///

@@ -44,13 +44,22 @@ pub struct SoundFile {
 }
 
 impl SoundFile {
-    /// Bytes that are in memory already, `mime` e.g. `audio/wav`.
+    /// Pieces in the browser's memory, one after the other, `mime` e.g.
+    /// `audio/wav`.
     ///
     /// # Errors
     /// [`FileError::Unreadable`] if the browser has no room for them.
-    pub fn from_bytes(name: &str, bytes: &[u8], mime: &str) -> Result<SoundFile, FileError> {
-        let blob = super::download::blob(bytes, mime)
-            .map_err(|reason| FileError::Unreadable { reason })?;
+    pub(super) fn from_parts(
+        name: &str,
+        parts: &js_sys::Array,
+        mime: &str,
+    ) -> Result<SoundFile, FileError> {
+        let options = web_sys::BlobPropertyBag::new();
+        options.set_type(mime);
+        let blob = web_sys::Blob::new_with_buffer_source_sequence_and_options(parts, &options)
+            .map_err(|thrown| FileError::Unreadable {
+                reason: reason(&thrown),
+            })?;
         Ok(SoundFile {
             name: name.to_owned(),
             blob,

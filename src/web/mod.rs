@@ -6,13 +6,17 @@ pub mod capture;
 pub mod decode;
 pub mod download;
 pub mod files;
+pub mod microphones;
 pub mod playback;
+pub mod storage;
 pub mod view;
 pub mod wav;
 
 pub use buffer::Buffer;
-pub use capture::{CaptureError, Recorder, Recording};
+pub use capture::{CaptureError, Feed, Recorder};
+pub use decode::Recording;
 pub use files::{FileError, SoundFile};
+pub use microphones::Microphone;
 pub use playback::Player;
 
 use wasm_bindgen::JsValue;

@@ -1,5 +1,6 @@
 //! The worker's end of the line: hears the page, fetches the model, answers.
 
+use super::live_line;
 use super::protocol::{Event, Request};
 use super::session::{Audio, Session};
 use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Uint8Array};
@@ -7,18 +8,31 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Response};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, MessagePort, Response};
 
 /// Runs the worker until the page ends it.
 pub fn run() {
     console_error_panic_hook::set_once();
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let session = Rc::new(RefCell::new(Session::default()));
+    let mut line = None;
     let heard = {
         let scope = scope.clone();
         Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             let Some((request, audio)) = read(&message) else {
                 web_sys::console::error_1(&"the page sent what is no request".into());
+                return;
+            };
+            let port = message
+                .data()
+                .dyn_into::<Array>()
+                .ok()
+                .and_then(|parts| parts.get(1).dyn_into::<MessagePort>().ok());
+            let live_scope = scope.clone();
+            let tell_live = move |event: Event| post(&live_scope, &event);
+            let Some(request) =
+                live_line::receive(&mut line, &session.borrow(), request, port, tell_live)
+            else {
                 return;
             };
             let tell = teller(&scope);

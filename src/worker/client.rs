@@ -3,9 +3,10 @@
 
 use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
 use super::session::version_mismatch;
+use crate::analysis::live::Moment;
 use crate::analysis::{Analysis, AnalyzeError};
 use crate::model::shipped;
-use crate::web::Buffer;
+use crate::web::{Buffer, Feed};
 use gloo::timers::callback::Timeout;
 use js_sys::Array;
 use std::cell::RefCell;
@@ -47,8 +48,16 @@ pub enum EngineState {
 pub enum Update {
     /// The engine's state changed.
     Engine(EngineState),
+    /// The model of this name answers from now on.
+    Model(String),
+    /// The model of this name could not be loaded; the one before stays.
+    ModelRefused(String),
     /// How far the job is, `0..=1`.
     Progress(f32),
+    /// What is to be said of the voice that is followed.
+    Moment(Moment),
+    /// The voice is not followed any longer.
+    Deaf(AnalyzeError),
     /// The job's answer.
     Done(Box<Analysis>),
     /// The job has none.
@@ -82,10 +91,16 @@ struct Inner {
     tell: Rc<dyn Fn(Update)>,
     worker: Option<Line>,
     state: EngineState,
+    /// Name of the model that answers, or will.
+    model: String,
+    /// Name of the model that is to take its place.
+    next_model: Option<String>,
     n_restarts_left: u32,
     last_job: JobId,
     /// The one job there may be, with its sound until that is handed over.
     job: Option<(JobId, Option<Sound>)>,
+    /// The voice that is followed, if one is.
+    live: Option<JobId>,
     deadline: Option<Timeout>,
 }
 
@@ -105,15 +120,19 @@ impl Drop for Line {
 }
 
 impl Client {
-    /// Starts the engine. `tell` hears everything that happens to it.
-    pub fn start(tell: impl Fn(Update) + 'static) -> Client {
+    /// Starts the engine with a model of [`shipped::NAMES`]. `tell` hears
+    /// everything that happens to it.
+    pub fn start(model: &str, tell: impl Fn(Update) + 'static) -> Client {
         let client = Client(Rc::new(RefCell::new(Inner {
             tell: Rc::new(tell),
             worker: None,
             state: EngineState::Starting,
+            model: model.to_owned(),
+            next_model: None,
             n_restarts_left: N_RESTARTS,
             last_job: JobId(0),
             job: None,
+            live: None,
             deadline: None,
         })));
         client.spawn();
@@ -124,6 +143,54 @@ impl Client {
     pub fn restart(&self) {
         self.0.borrow_mut().n_restarts_left = N_RESTARTS;
         self.spawn();
+    }
+
+    /// Has another model of [`shipped::NAMES`] answer. The one before does
+    /// until it is loaded, and goes on if it cannot be.
+    pub fn use_model(&self, name: &str) {
+        let ready = {
+            let mut inner = self.0.borrow_mut();
+            let ready = inner.state == EngineState::Ready;
+            if ready {
+                inner.next_model = Some(name.to_owned());
+            } else {
+                inner.model = name.to_owned();
+                inner.next_model = None;
+                inner.n_restarts_left = N_RESTARTS;
+            }
+            ready
+        };
+        if ready {
+            self.load(name);
+        } else {
+            self.spawn();
+        }
+    }
+
+    /// Asks the worker for a model.
+    fn load(&self, name: &str) {
+        self.enter(EngineState::Loading { fraction: None });
+        self.post(
+            &Request::Start {
+                protocol: PROTOCOL_VERSION,
+                // Relative to the worker's script.
+                model_url: shipped::file(name),
+            },
+            None,
+        );
+    }
+
+    /// The model that was to take the other's place is given up, if there was
+    /// one.
+    fn refuse_model(&self) -> bool {
+        let refused = self.0.borrow_mut().next_model.take();
+        let Some(name) = refused else {
+            return false;
+        };
+        self.tell(Update::ModelRefused(name));
+        self.enter(EngineState::Ready);
+        self.send_waiting_job();
+        true
     }
 
     /// Has a sound analysed, as soon as the engine is ready. A job under way
@@ -143,6 +210,38 @@ impl Client {
         }
     }
 
+    /// Has a voice followed; says nothing if the engine is not ready. A voice
+    /// followed before is let go.
+    pub fn listen(&self, feed: &Feed, smoothing_s: f64) {
+        let job = {
+            let mut inner = self.0.borrow_mut();
+            if inner.state != EngineState::Ready {
+                return;
+            }
+            inner.last_job.0 += 1;
+            inner.live = Some(inner.last_job);
+            inner.last_job
+        };
+        let request = Request::Listen {
+            job,
+            sample_rate_hz: feed.sample_rate_hz,
+            smoothing_s,
+        };
+        self.post(&request, Some(feed.as_js()));
+    }
+
+    /// Changes the time constant of what is shown of the voice, seconds.
+    pub fn smooth_over(&self, smoothing_s: f64) {
+        if self.0.borrow().live.is_some() {
+            self.post(&Request::Smooth { smoothing_s }, None);
+        }
+    }
+
+    /// Hears no more of the voice that is followed.
+    pub fn let_go(&self) {
+        self.0.borrow_mut().live = None;
+    }
+
     /// Breaks the job off. The worker computes without a pause and cannot be
     /// interrupted, so one that has begun is ended and another started; the
     /// browser has its program and the model at hand.
@@ -154,7 +253,12 @@ impl Client {
     }
 
     fn spawn(&self) {
-        self.0.borrow_mut().worker = None;
+        {
+            let mut inner = self.0.borrow_mut();
+            inner.worker = None;
+            inner.live = None;
+            inner.next_model = None;
+        }
         self.enter(EngineState::Starting);
         match self.open_line() {
             Ok(line) => self.0.borrow_mut().worker = Some(line),
@@ -199,15 +303,8 @@ impl Client {
     fn hear(&self, event: Event) {
         match event {
             Event::Hello { protocol } if protocol == PROTOCOL_VERSION => {
-                self.enter(EngineState::Loading { fraction: None });
-                self.post(
-                    &Request::Start {
-                        protocol: PROTOCOL_VERSION,
-                        // Relative to the worker's script.
-                        model_url: shipped::file(shipped::DEFAULT),
-                    },
-                    None,
-                );
+                let model = self.0.borrow().model.clone();
+                self.load(&model);
             }
             Event::Hello { protocol } => {
                 self.fail(&version_mismatch(PROTOCOL_VERSION, protocol).to_string());
@@ -219,15 +316,34 @@ impl Client {
                 let fraction = total_bytes.map(|total| loaded_bytes as f32 / total.max(1) as f32);
                 self.enter(EngineState::Loading { fraction });
             }
-            Event::Ready { .. } => {
+            Event::Ready { model } => {
+                {
+                    let mut inner = self.0.borrow_mut();
+                    inner.next_model = None;
+                    inner.model = model.clone();
+                }
+                self.tell(Update::Model(model));
                 self.enter(EngineState::Ready);
                 self.send_waiting_job();
             }
-            Event::LoadFailed { error } => self.fail(&error.to_string()),
+            Event::LoadFailed { error } => {
+                if !self.refuse_model() {
+                    self.fail(&error.to_string());
+                }
+            }
             Event::Progress { job, fraction } => {
                 if self.is_current(job) {
                     self.tell(Update::Progress(fraction));
                 }
+            }
+            Event::Moment { job, moment } => {
+                if self.0.borrow().live == Some(job) {
+                    self.tell(Update::Moment(moment));
+                }
+            }
+            Event::Failed { job, error } if self.0.borrow().live == Some(job) => {
+                self.let_go();
+                self.tell(Update::Deaf(error));
             }
             Event::Done { job, analysis } => self.finish(job, Update::Done(analysis)),
             Event::Failed { job, error } => self.finish(job, Update::Failed(error)),
@@ -263,7 +379,7 @@ impl Client {
         };
         match ready {
             Some((job, Sound::File { name, bytes })) => {
-                self.post(&Request::AnalyzeFile { job, name }, Some(&bytes));
+                self.post(&Request::AnalyzeFile { job, name }, Some(bytes.as_js()));
             }
             Some((
                 job,
@@ -276,20 +392,21 @@ impl Client {
                     job,
                     sample_rate_hz,
                 },
-                Some(&samples),
+                Some(samples.as_js()),
             ),
             None => {}
         }
     }
 
-    /// Sends `[request as JSON, buffer?]`; the buffer is handed over.
-    fn post(&self, request: &Request, buffer: Option<&Buffer>) {
+    /// Sends `[request as JSON, buffer or port?]`; what is beside the request
+    /// is handed over.
+    fn post(&self, request: &Request, beside: Option<&JsValue>) {
         let json = serde_json::to_string(request).expect("requests are plain data");
         let message = Array::of1(&JsValue::from_str(&json));
         let handed_over = Array::new();
-        if let Some(buffer) = buffer {
-            message.push(buffer.as_js());
-            handed_over.push(buffer.as_js());
+        if let Some(beside) = beside {
+            message.push(beside);
+            handed_over.push(beside);
         }
         let sent = match &self.0.borrow().worker {
             Some(line) => line
@@ -349,7 +466,9 @@ impl Client {
         let deadline = on_its_way.then(|| {
             let client = self.clone();
             Timeout::new(DEADLINE_MS, move || {
-                client.fail("the engine did not start in time");
+                if !client.refuse_model() {
+                    client.fail("the engine did not start in time");
+                }
             })
         });
         {

@@ -2,6 +2,7 @@
 //! [`session`] what the worker does with them, `agent` the worker's and
 //! `client` the page's end of the line.
 
+pub mod live;
 pub mod protocol;
 pub mod session;
 
@@ -9,3 +10,5 @@ pub mod session;
 pub mod agent;
 #[cfg(feature = "web")]
 pub mod client;
+#[cfg(feature = "web")]
+mod live_line;

@@ -5,12 +5,13 @@
 //! would hear it only when done. To break a job off, the page ends the worker
 //! and starts another.
 
+use crate::analysis::live::Moment;
 use crate::analysis::{Analysis, AnalyzeError};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes. Worker files carry no content hash, so
 /// a stale one must be noticed by the first message.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Names one request; every answer carries it, and late answers are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +42,22 @@ pub enum Request {
         job: JobId,
         /// Rate of the samples, hertz.
         sample_rate_hz: u32,
+    },
+    /// Follow the voice that comes over the port transferred beside this
+    /// message, in blocks of mono `f32` samples; anything else ends it. One
+    /// voice is followed at a time.
+    Listen {
+        /// The request's name.
+        job: JobId,
+        /// Rate of the samples, hertz.
+        sample_rate_hz: u32,
+        /// Time constant of what is shown, seconds.
+        smoothing_s: f64,
+    },
+    /// Show the voice that is followed over another time constant, seconds.
+    Smooth {
+        /// The time constant.
+        smoothing_s: f64,
     },
 }
 
@@ -76,6 +93,13 @@ pub enum Event {
         job: JobId,
         /// `0..=1`.
         fraction: f32,
+    },
+    /// What is to be said of the voice that is followed.
+    Moment {
+        /// The request answered.
+        job: JobId,
+        /// The moment.
+        moment: Moment,
     },
     /// A job's answer.
     Done {

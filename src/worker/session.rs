@@ -1,6 +1,7 @@
 //! What the worker does with each request: a state machine that knows nothing
 //! of the browser, so it is tested natively.
 
+use super::live::Listener;
 use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
 use crate::analysis::{Analysis, AnalyzeError, Analyzer, analyze_stream};
 use crate::audio::resample::Resampler;
@@ -81,8 +82,24 @@ impl Session {
                 };
                 tell(answered(job, answer));
             }
+            // These concern the line from the microphone, which is not of
+            // this world; see `Session::listener`.
+            Request::Listen { .. } | Request::Smooth { .. } => {}
         }
         None
+    }
+
+    /// What follows a voice of this rate with the model that is loaded.
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Model`] before there is one; else as [`Listener::new`].
+    pub fn listener(
+        &self,
+        sample_rate_hz: u32,
+        smoothing_s: f64,
+    ) -> Result<Listener, AnalyzeError> {
+        let model = self.model.as_ref().ok_or_else(no_model)?;
+        Listener::new(model, sample_rate_hz, smoothing_s)
     }
 
     /// Takes the model file, or the reason why it could not be had.
@@ -102,9 +119,7 @@ impl Session {
     }
 
     fn model(&mut self) -> Result<&mut EmotionModel, AnalyzeError> {
-        self.model.as_mut().ok_or_else(|| AnalyzeError::Model {
-            reason: "no model has been loaded yet".to_owned(),
-        })
+        self.model.as_mut().ok_or_else(no_model)
     }
 
     fn analyze_file(
@@ -162,6 +177,12 @@ impl Session {
 pub fn version_mismatch(page: u32, worker: u32) -> AnalyzeError {
     AnalyzeError::Model {
         reason: format!("the page speaks protocol {page} and the worker {worker}; reload the page"),
+    }
+}
+
+fn no_model() -> AnalyzeError {
+    AnalyzeError::Model {
+        reason: "no model has been loaded yet".to_owned(),
     }
 }
 

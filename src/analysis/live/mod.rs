@@ -42,6 +42,17 @@ pub enum Hearing {
     Speech,
 }
 
+impl Hearing {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hearing::Listening => "listening",
+            Hearing::NoSpeech => "no-speech",
+            Hearing::Speech => "speech",
+        }
+    }
+}
+
 /// What is to be said of a moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moment {

@@ -74,7 +74,10 @@ mod tests {
     fn a_step_is_followed_with_the_time_constant_whatever_the_rate() {
         for elapsed_s in [0.05, 0.25, 0.5] {
             let mut smoothing = Smoothing::new(1.0);
-            assert_eq!(smoothing.next(all(Emotion::Sad), elapsed_s), all(Emotion::Sad));
+            assert_eq!(
+                smoothing.next(all(Emotion::Sad), elapsed_s),
+                all(Emotion::Sad)
+            );
             let n = (1.0 / elapsed_s) as usize;
             let mut shown = Scores::UNIFORM;
             for _ in 0..n {
@@ -89,7 +92,10 @@ mod tests {
     fn none_shows_what_it_is_given_and_a_reset_forgets() {
         let mut smoothing = Smoothing::new(f64::NAN);
         smoothing.next(all(Emotion::Sad), 0.25);
-        assert_eq!(smoothing.next(all(Emotion::Happy), 0.25), all(Emotion::Happy));
+        assert_eq!(
+            smoothing.next(all(Emotion::Happy), 0.25),
+            all(Emotion::Happy)
+        );
         smoothing.set_time_constant(99.0);
         assert!(smoothing.next(all(Emotion::Calm), 3.0).get(Emotion::Happy) < 0.37);
         smoothing.reset();

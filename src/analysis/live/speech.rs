@@ -23,7 +23,10 @@ pub struct SpeechGate {
 impl SpeechGate {
     /// Takes the next step's samples.
     pub fn push(&mut self, samples: &[f32]) {
-        let n_voiced = samples.chunks(PIECE_SAMPLES).filter(|p| is_voice(p)).count();
+        let n_voiced = samples
+            .chunks(PIECE_SAMPLES)
+            .filter(|p| is_voice(p))
+            .count();
         let voiced_s = (n_voiced * PIECE_SAMPLES) as f64 / f64::from(SAMPLE_RATE_HZ);
         self.steps_s.push_back(voiced_s);
         if self.steps_s.len() > steps_in(WINDOW_S) {

@@ -2,7 +2,10 @@ use super::*;
 use proptest::prelude::*;
 
 fn model(name: &str) -> EmotionModel {
-    let path = format!("{}/public/model/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/public/model/{name}.safetensors",
+        env!("CARGO_MANIFEST_DIR")
+    );
     EmotionModel::load(&std::fs::read(path).expect("it is shipped")).expect("it loads")
 }
 
