@@ -5,7 +5,7 @@
 //! test-wasm` runs one right after the other, so the file is never stale.
 
 use serde::{Deserialize, Serialize};
-use undertone::analysis::analyze;
+use undertone::analysis::{Options, analyze};
 use undertone::audio::load;
 use undertone::features::{Extractor, FeatureConfig};
 use undertone::model::EmotionModel;
@@ -60,7 +60,7 @@ fn outcomes() -> Vec<Outcome> {
         .map(|(file, bytes)| {
             let clip = load(bytes.to_vec(), file).expect(file).clip;
             let features = extractor.extract(clip.samples()).expect(file);
-            let analysis = analyze(&model, &clip).expect(file);
+            let analysis = analyze(&model, &clip, Options::default()).expect(file);
             Outcome {
                 file: (*file).to_owned(),
                 n_samples: clip.samples().len(),

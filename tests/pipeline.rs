@@ -9,7 +9,10 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_o
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
-use undertone::analysis::{Analysis, AnalyzeError, Analyzer, Notice, analyze, analyze_stream};
+use undertone::analysis::speech::MAX_SPAN_S;
+use undertone::analysis::{
+    Analysis, AnalyzeError, Analyzer, Notice, Options, Utterance, analyze, analyze_stream,
+};
 use undertone::audio::{Clip, ClipReader, load};
 use undertone::model::EmotionModel;
 
@@ -23,7 +26,9 @@ fn analyze_file(
     name: &str,
 ) -> Result<Analysis, AnalyzeError> {
     let reader = ClipReader::open(Box::new(Cursor::new(bytes)), name)?;
-    analyze_stream(model, reader, |_| ControlFlow::Continue(()))
+    analyze_stream(model, reader, Options::default(), |_, _| {
+        ControlFlow::Continue(())
+    })
 }
 
 /// What must be true of any answer.
@@ -31,12 +36,24 @@ fn check(analysis: &Analysis) {
     let sum: f32 = analysis.scores.as_array().iter().sum();
     assert!((sum - 1.0).abs() < 1e-4, "scores sum to {sum}");
     assert_eq!((analysis.label, analysis.confidence), analysis.scores.top());
-    assert!(!analysis.windows.is_empty());
-    assert_eq!(analysis.windows[0].start_s, 0.0);
-    let last = &analysis.windows[analysis.windows.len() - 1];
-    assert!((last.end_s - analysis.duration_s).abs() < 1e-3, "{last:?}");
+    let mut end_s = 0.0;
+    for utterance in &analysis.utterances {
+        assert!(utterance.start_s >= end_s, "{:?}", analysis.utterances);
+        assert!(utterance.start_s < utterance.end_s, "{utterance:?}");
+        assert!(utterance.end_s - utterance.start_s <= MAX_SPAN_S);
+        end_s = utterance.end_s;
+        if let Some(verdict) = utterance.verdict {
+            let top = (verdict.label, verdict.confidence);
+            assert_eq!(top, verdict.scores.top());
+        }
+    }
+    assert!(end_s <= analysis.duration_s, "{end_s}");
+    let judged = || analysis.utterances.iter().filter(|u| u.verdict.is_some());
+    assert!(judged().next().is_some());
     for window in &analysis.windows {
         assert!(window.start_s < window.end_s);
+        let within = |u: &Utterance| u.start_s <= window.start_s && window.end_s <= u.end_s;
+        assert!(judged().any(within), "{window:?}");
         let sum: f32 = window.scores.as_array().iter().sum();
         assert!((sum - 1.0).abs() < 1e-4);
     }
@@ -46,7 +63,7 @@ fn check(analysis: &Analysis) {
 fn every_format_is_judged_alike() {
     let model = model();
     let excerpt = Clip::new(reference("speech.wav")[4_800..24_000].to_vec());
-    let expected = analyze(&model, &excerpt).expect("is judged");
+    let expected = analyze(&model, &excerpt, Options::default()).expect("is judged");
     check(&expected);
     for name in VARIANTS {
         let analysis = analyze_file(&model, fixture(name), name).expect(name);
@@ -91,10 +108,10 @@ fn pieces_and_the_whole_give_the_same() {
         .take(11 * 16_000 + 77)
         .copied()
         .collect();
-    let whole = analyze(&model, &Clip::new(long.clone())).expect("is judged");
+    let whole = analyze(&model, &Clip::new(long.clone()), Options::default()).expect("is judged");
     check(&whole);
     for size in [160, 4_097, 50_000] {
-        let mut analyzer = Analyzer::new(&model);
+        let mut analyzer = Analyzer::new(&model, Options::default());
         for piece in long.chunks(size) {
             analyzer.push(piece).expect("is taken");
         }
@@ -111,7 +128,7 @@ fn breaking_off_ends_it() {
     let bytes = fixture("s16-96000-1ch.flac");
     let reader = ClipReader::open(Box::new(Cursor::new(bytes)), "a.flac").expect("opens");
     let mut calls = 0;
-    let result = analyze_stream(&model(), reader, |fraction| {
+    let result = analyze_stream(&model(), reader, Options::default(), |fraction, _| {
         assert!((0.0..=1.0).contains(&fraction));
         calls += 1;
         if calls == 2 {
@@ -157,11 +174,12 @@ proptest! {
         let mut slot = MODEL.lock().expect("no case has panicked");
         let model = slot.get_or_insert_with(model);
         let finite = samples.iter().all(|s| s.is_finite());
-        match analyze(model, &Clip::new(samples.clone())) {
+        match analyze(model, &Clip::new(samples.clone()), Options::default()) {
             Ok(analysis) => check(&analysis),
             Err(AnalyzeError::NotFinite) => prop_assert!(!finite),
             Err(AnalyzeError::NoSamples) => prop_assert!(samples.is_empty()),
-            Err(AnalyzeError::TooShort { .. }) => prop_assert!(samples.len() < 8_000),
+            Err(AnalyzeError::TooShort { duration_s, minimum_s }) => prop_assert!(duration_s < minimum_s),
+            Err(AnalyzeError::NoSpeech { .. }) => prop_assert!(samples.len() >= 8_000),
             Err(AnalyzeError::Silent { peak_db }) => prop_assert!(peak_db < -60.0),
             Err(other) => prop_assert!(false, "{other}"),
         }

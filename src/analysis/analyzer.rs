@@ -1,48 +1,61 @@
-//! The staircase's last step: samples in, [`Analysis`] out, in bounded memory
-//! however long the recording.
+//! The staircase's last step: samples in, [`Analysis`] out, in memory that
+//! grows with the number of utterances alone.
 
-use super::{Analysis, AnalyzeError, Notice, Window, waveform::Outline};
+use super::speech::{MAX_SPAN_S, SpeechDetector};
+use super::waveform::Outline;
+use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Window};
 use crate::audio::decode::Truncation;
 use crate::audio::{Clip, ClipReader, SAMPLE_RATE_HZ};
 use crate::emotion::Scores;
 use crate::features::FeatureMatrix;
 use crate::model::EmotionModel;
-use std::ops::ControlFlow;
+use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
 
-/// Shortest sound that is judged, seconds. A syllable lasts about 0.2 s; a
-/// half-second holds two or three and some melody.
+/// Shortest stretch of speech that is judged, seconds. A syllable lasts about
+/// 0.2 s; a half-second holds two or three and some melody.
 pub const MINIMUM_S: f64 = 0.5;
 
 /// A recording whose peak lies below this holds no voice, decibels relative
 /// to full scale. A quiet room recorded with 16 bits peaks near −60 dBFS.
 pub const SILENCE_DBFS: f32 = -60.0;
 
-/// Length of a window of the timeline, seconds: a short phrase.
+/// Length of a window, seconds: a short phrase.
 const WINDOW_S: f64 = 2.0;
 
 /// Step between windows, seconds.
 const STEP_S: f64 = 0.5;
 
-/// How much is encoded at once, seconds. Also the longest recording that is
-/// judged as one utterance; the model was trained on clips of 1–6 s.
-const CHUNK_S: f64 = 8.0;
-
 fn samples_of(seconds: f64) -> usize {
     (seconds * f64::from(SAMPLE_RATE_HZ)) as usize
 }
 
-/// Collects a recording piece by piece and scores it as it comes.
+fn seconds_of(sample: usize) -> f64 {
+    sample as f64 / f64::from(SAMPLE_RATE_HZ)
+}
+
+fn internal(error: impl std::fmt::Display) -> AnalyzeError {
+    AnalyzeError::Internal {
+        reason: error.to_string(),
+    }
+}
+
+/// Collects a recording piece by piece and judges each utterance when it has
+/// ended. Every second of speech is encoded once.
 pub struct Analyzer {
     /// A clone of its own: the weights are shared, and whoever works on several
     /// sounds in turn needs no loan.
     model: EmotionModel,
-    /// Samples not yet left behind by the next window's start.
+    detector: SpeechDetector,
+    /// Samples that an utterance not yet judged may need.
     pending: Vec<f32>,
     /// Where `pending` starts, samples from the beginning.
     start: usize,
+    /// Utterances found and not yet judged: a recording that turns out to be
+    /// no longer than [`MAX_SPAN_S`] is encoded as a whole.
+    found: VecDeque<Range<usize>>,
+    utterances: Vec<Utterance>,
     windows: Vec<Window>,
-    /// Mean square of each window: louder moments weigh more in the whole.
-    energies: Vec<f32>,
     outline: Outline,
     peak: f32,
     n_samples: usize,
@@ -50,17 +63,36 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// Starts a recording.
-    pub fn new(model: &EmotionModel) -> Analyzer {
+    pub fn new(model: &EmotionModel, _options: Options) -> Analyzer {
         Analyzer {
             model: model.clone(),
+            detector: SpeechDetector::new(),
             pending: Vec::new(),
             start: 0,
+            found: VecDeque::new(),
+            utterances: Vec::new(),
             windows: Vec::new(),
-            energies: Vec::new(),
             outline: Outline::default(),
             peak: 0.0,
             n_samples: 0,
         }
+    }
+
+    /// The utterances judged so far, in order of time; those that are there
+    /// stay as they are. The first come once the recording is longer than
+    /// [`MAX_SPAN_S`].
+    pub fn utterances(&self) -> &[Utterance] {
+        &self.utterances
+    }
+
+    /// The windows of these utterances, in order of time.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// How much has been heard, seconds.
+    pub fn heard_s(&self) -> f64 {
+        seconds_of(self.n_samples)
     }
 
     /// Takes the next samples, mono at 16 kHz.
@@ -75,157 +107,200 @@ impl Analyzer {
         self.peak = samples.iter().fold(self.peak, |p, s| p.max(s.abs()));
         self.outline.push(samples);
         self.pending.extend_from_slice(samples);
-        // One sample more than a chunk: a recording of exactly one chunk is
-        // still judged as one utterance by `finish`.
-        while self.pending.len() > samples_of(CHUNK_S) {
-            let chunk: Vec<f32> = self.pending[..samples_of(CHUNK_S)].to_vec();
-            let frames = self.encode(&chunk)?;
-            let next = self.score_windows(&chunk, &frames)?;
-            self.pending.drain(..next);
-            self.start += next;
+        let mut spans = Vec::new();
+        self.detector.push(samples, &mut spans);
+        self.found.extend(spans);
+        if self.n_samples > samples_of(MAX_SPAN_S) {
+            self.judge_found()?;
+            self.forget();
         }
         Ok(())
     }
 
-    /// Scores the windows that lie wholly in `chunk`; returns the start of
-    /// the first that does not, samples from the chunk's start.
-    fn score_windows(
-        &mut self,
-        chunk: &[f32],
-        frames: &FeatureMatrix,
-    ) -> Result<usize, AnalyzeError> {
-        let mut at = 0;
-        while at + samples_of(WINDOW_S) <= chunk.len() {
-            self.score_window(chunk, frames, at, at + samples_of(WINDOW_S))?;
-            at += samples_of(STEP_S);
+    /// Drops the samples that no utterance can need any more.
+    fn forget(&mut self) {
+        let needed_from = self.detector.undecided_from().min(self.n_samples);
+        // Moving what is left to the front costs less when done rarely.
+        if needed_from > self.start + samples_of(MAX_SPAN_S) {
+            self.pending.drain(..needed_from - self.start);
+            self.start = needed_from;
         }
-        Ok(at)
     }
 
-    fn score_window(
+    /// Encodes and judges each utterance by itself.
+    fn judge_found(&mut self) -> Result<(), AnalyzeError> {
+        while let Some(span) = self.found.pop_front() {
+            let samples = &self.pending[span.start - self.start..span.end - self.start];
+            let frames = if samples.len() < samples_of(MINIMUM_S) {
+                FeatureMatrix::new(1)
+            } else {
+                self.model.encode(samples).map_err(internal)?
+            };
+            self.judge(span.clone(), &frames, span.start)?;
+        }
+        Ok(())
+    }
+
+    /// Judges an utterance and its windows; the frames begin at the sample
+    /// `origin`.
+    fn judge(
         &mut self,
-        chunk: &[f32],
+        span: Range<usize>,
         frames: &FeatureMatrix,
-        from: usize,
-        to: usize,
+        origin: usize,
     ) -> Result<(), AnalyzeError> {
-        let scores = self.predict(frames, from, to)?;
-        let seconds = |sample: usize| (self.start + sample) as f64 / f64::from(SAMPLE_RATE_HZ);
-        let window = Window {
-            start_s: seconds(from),
-            end_s: seconds(to),
-            scores,
-        };
-        let energy = chunk[from..to].iter().map(|s| s * s).sum::<f32>() / (to - from).max(1) as f32;
-        self.windows.push(window);
-        self.energies.push(energy);
+        let mut verdict = None;
+        if span.len() >= samples_of(MINIMUM_S) {
+            for window in windows_of(&span) {
+                let scores = self.predict(frames, &window, origin)?;
+                self.windows.push(Window {
+                    start_s: seconds_of(window.start),
+                    end_s: seconds_of(window.end),
+                    scores,
+                });
+            }
+            let scores = self.predict(frames, &span, origin)?;
+            verdict = Some(self.verdict(scores));
+        }
+        self.utterances.push(Utterance {
+            start_s: seconds_of(span.start),
+            end_s: seconds_of(span.end),
+            verdict,
+        });
         Ok(())
-    }
-
-    fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, AnalyzeError> {
-        self.model
-            .encode(samples)
-            .map_err(|e| AnalyzeError::Internal {
-                reason: e.to_string(),
-            })
     }
 
     fn predict(
         &self,
         frames: &FeatureMatrix,
-        from: usize,
-        to: usize,
+        span: &Range<usize>,
+        origin: usize,
     ) -> Result<Scores, AnalyzeError> {
         let hop = self.model.frame_hop_samples();
-        let end = to.div_ceil(hop).min(frames.n_frames());
-        let begin = (from / hop).min(end.saturating_sub(1));
-        self.model
-            .predict(frames, begin..end)
-            .map_err(|e| AnalyzeError::Internal {
-                reason: e.to_string(),
-            })
+        let end = (span.end - origin).div_ceil(hop).min(frames.n_frames());
+        let begin = ((span.start - origin) / hop).min(end.saturating_sub(1));
+        self.model.predict(frames, begin..end).map_err(internal)
+    }
+
+    fn verdict(&self, scores: Scores) -> Verdict {
+        let (label, confidence) = scores.top();
+        Verdict {
+            scores,
+            label,
+            confidence,
+            sure: self.model.header().calibration.is_sure(&scores),
+        }
     }
 
     /// Ends the recording.
     ///
     /// # Errors
-    /// [`AnalyzeError::NoSamples`], [`AnalyzeError::TooShort`],
-    /// [`AnalyzeError::Silent`]; [`AnalyzeError::Internal`] if the model fails.
+    /// [`AnalyzeError::NoSamples`], [`AnalyzeError::Silent`],
+    /// [`AnalyzeError::NoSpeech`], [`AnalyzeError::TooShort`];
+    /// [`AnalyzeError::Internal`] if the model fails.
     pub fn finish(mut self) -> Result<Analysis, AnalyzeError> {
         if self.n_samples == 0 {
             return Err(AnalyzeError::NoSamples);
         }
-        let duration_s = self.n_samples as f64 / f64::from(SAMPLE_RATE_HZ);
+        let duration_s = self.heard_s();
+        let too_short = |duration_s| AnalyzeError::TooShort {
+            duration_s,
+            minimum_s: MINIMUM_S,
+        };
         if duration_s < MINIMUM_S {
-            return Err(AnalyzeError::TooShort {
-                duration_s,
-                minimum_s: MINIMUM_S,
-            });
+            return Err(too_short(duration_s));
         }
         let peak_db = 20.0 * self.peak.max(1e-10).log10();
         if peak_db < SILENCE_DBFS {
             return Err(AnalyzeError::Silent { peak_db });
         }
-        let rest = std::mem::take(&mut self.pending);
-        let whole = self.start == 0;
-        let mut scores = None;
-        if rest.len() >= samples_of(MINIMUM_S) {
-            let frames = self.encode(&rest)?;
-            let next = self.score_windows(&rest, &frames)?;
-            // The last window reaches the end, however short what is left.
-            let covered = if next == 0 {
-                0
+        let mut spans = Vec::new();
+        self.detector.finish(&mut spans);
+        self.found.extend(spans);
+        let scores = if self.n_samples > samples_of(MAX_SPAN_S) {
+            self.judge_found()?;
+            None
+        } else if self.found.iter().any(|s| s.len() >= samples_of(MINIMUM_S)) {
+            Some(self.judge_whole()?)
+        } else {
+            while let Some(span) = self.found.pop_front() {
+                self.judge(span.clone(), &FeatureMatrix::new(1), span.start)?;
+            }
+            None
+        };
+        let judged = || {
+            let weigh = |u: &Utterance| Some((u.verdict?.scores, (u.end_s - u.start_s) as f32));
+            self.utterances.iter().filter_map(weigh)
+        };
+        if judged().next().is_none() {
+            let longest_s = |longest: f64, u: &Utterance| longest.max(u.end_s - u.start_s);
+            return Err(if self.utterances.is_empty() {
+                AnalyzeError::NoSpeech { duration_s }
             } else {
-                next - samples_of(STEP_S) + samples_of(WINDOW_S)
-            };
-            if covered < rest.len() {
-                self.score_window(
-                    &rest,
-                    &frames,
-                    rest.len().saturating_sub(samples_of(WINDOW_S)),
-                    rest.len(),
-                )?;
-            }
-            if whole {
-                scores = Some(self.predict(&frames, 0, rest.len())?);
-            }
+                too_short(self.utterances.iter().fold(0.0, longest_s))
+            });
         }
-        let scores = scores.unwrap_or_else(|| {
-            Scores::mean(
-                self.windows
-                    .iter()
-                    .zip(&self.energies)
-                    .map(|(w, e)| (w.scores, e.sqrt())),
-            )
-        });
-        let (label, confidence) = scores.top();
-        let header = self.model.header();
+        let scores = scores.unwrap_or_else(|| Scores::mean(judged()));
+        let Verdict {
+            label,
+            confidence,
+            sure,
+            ..
+        } = self.verdict(scores);
         Ok(Analysis {
             duration_s,
             scores,
             label,
             confidence,
-            sure: confidence >= header.calibration.sure_threshold,
+            sure,
+            utterances: self.utterances,
             windows: self.windows,
             waveform: self.outline.finish(),
-            model: header.name.clone(),
+            model: self.model.header().name.clone(),
             notices: Vec::new(),
         })
     }
+
+    /// Judges a recording of at most [`MAX_SPAN_S`] as the model was trained
+    /// to hear it, as one, and the utterances within it.
+    fn judge_whole(&mut self) -> Result<Scores, AnalyzeError> {
+        let frames = self.model.encode(&self.pending).map_err(internal)?;
+        while let Some(span) = self.found.pop_front() {
+            self.judge(span, &frames, 0)?;
+        }
+        self.predict(&frames, &(0..self.n_samples), 0)
+    }
+}
+
+/// Windows over a stretch: the last reaches its end, and one that is shorter
+/// than a window is one.
+fn windows_of(span: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (start, end) = (span.start, span.end);
+    let room = (end - start).saturating_sub(samples_of(WINDOW_S));
+    let n_steps = room.div_ceil(samples_of(STEP_S));
+    (0..=n_steps).map(move |i| {
+        let from = start + (i * samples_of(STEP_S)).min(room);
+        from..(from + samples_of(WINDOW_S)).min(end)
+    })
 }
 
 /// Analyses a clip that is already in memory.
 ///
 /// # Errors
 /// As [`Analyzer::push`] and [`Analyzer::finish`].
-pub fn analyze(model: &EmotionModel, clip: &Clip) -> Result<Analysis, AnalyzeError> {
-    let mut analyzer = Analyzer::new(model);
+pub fn analyze(
+    model: &EmotionModel,
+    clip: &Clip,
+    options: Options,
+) -> Result<Analysis, AnalyzeError> {
+    let mut analyzer = Analyzer::new(model, options);
     analyzer.push(clip.samples())?;
     analyzer.finish()
 }
 
-/// Decodes and analyses a file as one stream. `progress` hears the fraction
-/// read, `0..=1`, after every packet, and may break off.
+/// Decodes and analyses a file as one stream. After every packet `progress`
+/// hears the fraction read, `0..=1`, sees what has been found so far, and may
+/// break off.
 ///
 /// # Errors
 /// As [`ClipReader`] and [`Analyzer`]; [`AnalyzeError::Cancelled`] if
@@ -233,16 +308,17 @@ pub fn analyze(model: &EmotionModel, clip: &Clip) -> Result<Analysis, AnalyzeErr
 pub fn analyze_stream(
     model: &EmotionModel,
     mut reader: ClipReader,
-    mut progress: impl FnMut(f32) -> ControlFlow<()>,
+    options: Options,
+    mut progress: impl FnMut(f32, &Analyzer) -> ControlFlow<()>,
 ) -> Result<Analysis, AnalyzeError> {
-    let mut analyzer = Analyzer::new(model);
+    let mut analyzer = Analyzer::new(model, options);
     let mut block = Vec::new();
     let mut more = true;
     while more {
         block.clear();
         more = reader.next_block(&mut block)?;
         analyzer.push(&block)?;
-        if progress(reader.fraction().unwrap_or(0.0)).is_break() {
+        if progress(reader.fraction().unwrap_or(0.0), &analyzer).is_break() {
             return Err(AnalyzeError::Cancelled);
         }
     }

@@ -33,10 +33,10 @@ pub enum AnalyzeError {
     /// Samples that are not numbers.
     #[error("the recording contains invalid samples (NaN or infinite); export it again")]
     NotFinite,
-    /// The sound is shorter than the model can judge.
-    #[error("only {duration_s:.2} s of sound: too short, give at least {minimum_s:.1} s of speech")]
+    /// Every phrase is shorter than the model can judge.
+    #[error("only {duration_s:.2} s of speech: too short, give at least {minimum_s:.1} s")]
     TooShort {
-        /// Length found, seconds.
+        /// Length of the longest phrase, seconds.
         duration_s: f64,
         /// Shortest length accepted, seconds.
         minimum_s: f64,
@@ -46,6 +46,12 @@ pub enum AnalyzeError {
     Silent {
         /// Peak level, decibels relative to full scale; at least −200.
         peak_db: f32,
+    },
+    /// Sound, but nobody speaks: noise or music.
+    #[error("no speech was found in {duration_s:.1} s of sound; give a recording of a voice")]
+    NoSpeech {
+        /// Length of the recording, seconds.
+        duration_s: f64,
     },
     /// The model file is missing, damaged or of another version.
     #[error("the model could not be loaded: {reason}")]

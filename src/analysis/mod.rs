@@ -1,10 +1,10 @@
-//! From scores to what a person reads: the overall answer, the timeline, and
-//! the waveform they lie on.
+//! From scores to what a person reads: the overall answer, the utterances
+//! with their moments, and the waveform they lie on.
 
 mod analyzer;
 mod error;
 pub mod live;
-pub mod timeline;
+pub mod speech;
 mod voice_profile;
 mod waveform;
 
@@ -16,7 +16,14 @@ pub use waveform::Waveform;
 use crate::emotion::{Emotion, Scores};
 use serde::{Deserialize, Serialize};
 
-/// Scores of one stretch of time.
+/// How a recording is to be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Whether noise is reduced before anything else hears the recording.
+    pub denoise: bool,
+}
+
+/// Scores of one moment, within one utterance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Start, seconds from the beginning of the clip.
@@ -25,6 +32,31 @@ pub struct Window {
     pub end_s: f64,
     /// Probabilities within the window.
     pub scores: Scores,
+}
+
+/// A stretch of speech between two pauses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// Start, seconds from the beginning of the clip.
+    pub start_s: f64,
+    /// End, seconds from the beginning of the clip.
+    pub end_s: f64,
+    /// What it carries; `None` where it is too short to judge.
+    pub verdict: Option<Verdict>,
+}
+
+/// What was heard in a stretch of speech.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Probabilities over the stretch.
+    pub scores: Scores,
+    /// The likeliest emotion.
+    pub label: Emotion,
+    /// Its probability, `0..=1`.
+    pub confidence: f32,
+    /// Whether the confidence reaches the model's threshold; below it the
+    /// honest answer is "not sure".
+    pub sure: bool,
 }
 
 /// Something true of the recording that the reader should know, though the
@@ -55,7 +87,11 @@ pub struct Analysis {
     /// Whether the confidence reaches the model's threshold; below it the
     /// honest answer is "not sure".
     pub sure: bool,
-    /// The timeline: overlapping windows in order of time.
+    /// The stretches of speech in order of time, without overlaps; between
+    /// them nobody speaks. At least one has a verdict.
+    pub utterances: Vec<Utterance>,
+    /// The moments: overlapping windows in order of time, each within one
+    /// utterance that has a verdict.
     pub windows: Vec<Window>,
     /// The waveform's outline, for drawing.
     pub waveform: Waveform,

@@ -2,7 +2,7 @@
 
 use super::models::Choice;
 use super::{BAD_INPUT, Outcome};
-use crate::analysis::{Analysis, AnalyzeError, Notice, analyze_stream};
+use crate::analysis::{Analysis, AnalyzeError, Notice, Options, Verdict, analyze_stream};
 use crate::audio::ClipReader;
 use crate::export::{to_csv, to_json};
 use crate::model::EmotionModel;
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// One JSON object a file, one a line
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// A table with a row a file and a row a window
+    /// A table with a row a file, an utterance and a window
     #[arg(long)]
     csv: bool,
     #[command(flatten)]
@@ -73,7 +73,8 @@ fn analyze_file(model: &EmotionModel, path: &Path) -> Result<Analysis, Box<dyn s
     Ok(analyze_stream(
         model,
         reader,
-        |_| ControlFlow::Continue(()),
+        Options::default(),
+        |_, _| ControlFlow::Continue(()),
     )?)
 }
 
@@ -106,13 +107,19 @@ fn print_table(name: &str, analysis: &Analysis) {
         let bar = "█".repeat((30.0 * p).round() as usize);
         println!("  {emotion:<10} {:>5.1} %  {bar}", 100.0 * p);
     }
-    for window in &analysis.windows {
-        let (emotion, p) = window.scores.top();
-        println!(
-            "  {:>7.1}–{:<7.1} {emotion:<10} {:>3.0} %",
-            window.start_s,
-            window.end_s,
-            100.0 * p
-        );
+    for utterance in &analysis.utterances {
+        print!("  {:>7.1}–{:<7.1} ", utterance.start_s, utterance.end_s);
+        match utterance.verdict {
+            Some(Verdict {
+                label,
+                confidence,
+                sure,
+                ..
+            }) => {
+                let doubt = if sure { "" } else { "  not sure" };
+                println!("{label:<10} {:>3.0} %{doubt}", 100.0 * confidence);
+            }
+            None => println!("too short"),
+        }
     }
 }

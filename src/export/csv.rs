@@ -1,13 +1,18 @@
-//! One row a file and one row a window.
+//! One row a file, one row an utterance and one row a window.
 
 use crate::analysis::Analysis;
-use crate::emotion::{Emotion, Scores};
+use crate::emotion::{Emotion, N_EMOTIONS, Scores};
+
+/// What stands in `label` where an utterance is too short to judge.
+const TOO_SHORT: &str = "too short";
 
 /// A table as RFC 4180 writes it: a header, then for each analysis a row of
-/// `part` = `whole` and a row of `part` = `window` for each window. Times in
-/// seconds, probabilities `0..=1`.
+/// `part` = `whole`, a row of `part` = `utterance` for each utterance and one of
+/// `part` = `window` for each window. Times in seconds, probabilities `0..=1`;
+/// `sure` is `true` or `false`, and empty for windows. An utterance too short
+/// to judge is labelled so and has no figures.
 pub fn to_csv<'a>(analyses: impl IntoIterator<Item = (&'a str, &'a Analysis)>) -> String {
-    let mut table = String::from("file,part,start_s,end_s,label,confidence");
+    let mut table = String::from("file,part,start_s,end_s,label,confidence,sure");
     for emotion in Emotion::ALL {
         table.push(',');
         table.push_str(emotion.name());
@@ -15,37 +20,73 @@ pub fn to_csv<'a>(analyses: impl IntoIterator<Item = (&'a str, &'a Analysis)>) -
     table.push('\n');
     for (file, analysis) in analyses {
         let file = quoted(file);
-        push_row(
-            &mut table,
-            &file,
-            "whole",
-            0.0,
-            analysis.duration_s,
-            &analysis.scores,
-        );
-        for window in &analysis.windows {
-            push_row(
-                &mut table,
-                &file,
-                "window",
-                window.start_s,
-                window.end_s,
-                &window.scores,
-            );
+        let whole = Row {
+            file: &file,
+            part: "whole",
+            start_s: 0.0,
+            end_s: analysis.duration_s,
+            scores: Some(&analysis.scores),
+            sure: Some(analysis.sure),
+        };
+        let utterances = analysis.utterances.iter().map(|utterance| Row {
+            part: "utterance",
+            start_s: utterance.start_s,
+            end_s: utterance.end_s,
+            scores: utterance.verdict.as_ref().map(|v| &v.scores),
+            sure: utterance.verdict.map(|v| v.sure),
+            ..whole
+        });
+        let windows = analysis.windows.iter().map(|window| Row {
+            part: "window",
+            start_s: window.start_s,
+            end_s: window.end_s,
+            scores: Some(&window.scores),
+            sure: None,
+            ..whole
+        });
+        for row in std::iter::once(whole).chain(utterances).chain(windows) {
+            row.push_to(&mut table);
         }
     }
     table
 }
 
-fn push_row(table: &mut String, file: &str, part: &str, start_s: f64, end_s: f64, scores: &Scores) {
-    let (label, confidence) = scores.top();
-    table.push_str(&format!(
-        "{file},{part},{start_s:.3},{end_s:.3},{label},{confidence:.4}"
-    ));
-    for p in scores.as_array() {
-        table.push_str(&format!(",{p:.4}"));
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    file: &'a str,
+    part: &'a str,
+    start_s: f64,
+    end_s: f64,
+    scores: Option<&'a Scores>,
+    sure: Option<bool>,
+}
+
+impl Row<'_> {
+    fn push_to(&self, table: &mut String) {
+        let Row {
+            file,
+            part,
+            start_s,
+            end_s,
+            ..
+        } = self;
+        table.push_str(&format!("{file},{part},{start_s:.3},{end_s:.3},"));
+        match self.scores {
+            Some(scores) => {
+                let (label, confidence) = scores.top();
+                let sure = self.sure.map_or(String::new(), |sure| sure.to_string());
+                table.push_str(&format!("{label},{confidence:.4},{sure}"));
+                for p in scores.as_array() {
+                    table.push_str(&format!(",{p:.4}"));
+                }
+            }
+            None => {
+                table.push_str(TOO_SHORT);
+                table.push_str(&",".repeat(2 + N_EMOTIONS));
+            }
+        }
+        table.push('\n');
     }
-    table.push('\n');
 }
 
 /// Quotes a field where it needs it. A leading `=`, `+`, `-` or `@` is
@@ -66,7 +107,7 @@ fn quoted(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Waveform, Window};
+    use crate::analysis::{Utterance, Waveform, Window};
 
     #[test]
     fn every_row_has_every_column() {
@@ -77,6 +118,11 @@ mod tests {
             label: Emotion::Neutral,
             confidence: 0.125,
             sure: false,
+            utterances: vec![Utterance {
+                start_s: 0.0,
+                end_s: 0.3,
+                verdict: None,
+            }],
             windows: vec![Window {
                 start_s: 0.0,
                 end_s: 2.0,
@@ -88,9 +134,14 @@ mod tests {
         };
         let table = to_csv([("plain.wav", &analysis)]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|l| l.split(',').count() == 14), "{table}");
-        assert!(lines[2].starts_with("plain.wav,window,0.000,2.000,neutral,0.1250,"));
+        assert_eq!(lines.len(), 4);
+        assert!(lines.iter().all(|l| l.split(',').count() == 15), "{table}");
+        assert!(lines[1].starts_with("plain.wav,whole,0.000,2.000,neutral,0.1250,false,0.1250"));
+        assert_eq!(
+            lines[2],
+            "plain.wav,utterance,0.000,0.300,too short,,,,,,,,,,"
+        );
+        assert!(lines[3].starts_with("plain.wav,window,0.000,2.000,neutral,0.1250,,0.1250"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One JSON object a file.
 
-use crate::analysis::{Analysis, Notice, Window};
+use crate::analysis::{Analysis, Notice, Utterance, Window};
 use crate::emotion::{Emotion, Scores};
 use serde::Serialize;
 
@@ -12,15 +12,43 @@ struct Document<'a> {
     label: Emotion,
     confidence: f32,
     sure: bool,
+    utterances: Vec<Row<'a>>,
     windows: &'a [Window],
     model: &'a str,
     #[serde(skip_serializing_if = "<[Notice]>::is_empty")]
     notices: &'a [Notice],
 }
 
+/// An utterance; what it carries is `null` where it is too short to judge.
+#[derive(Serialize)]
+struct Row<'a> {
+    start_s: f64,
+    end_s: f64,
+    label: Option<Emotion>,
+    confidence: Option<f32>,
+    sure: Option<bool>,
+    scores: Option<&'a Scores>,
+}
+
+impl Row<'_> {
+    fn of(utterance: &Utterance) -> Row<'_> {
+        let verdict = utterance.verdict.as_ref();
+        Row {
+            start_s: utterance.start_s,
+            end_s: utterance.end_s,
+            label: verdict.map(|v| v.label),
+            confidence: verdict.map(|v| v.confidence),
+            sure: verdict.map(|v| v.sure),
+            scores: verdict.map(|v| &v.scores),
+        }
+    }
+}
+
 /// One line of JSON without a line break: `file`, `duration_s`, `scores`
-/// (class → probability), `label`, `confidence`, `sure`, `windows` (each
-/// `start_s`, `end_s`, `scores`), `model`, and `notices` where there are any.
+/// (class → probability), `label`, `confidence`, `sure`, `utterances` (each
+/// `start_s`, `end_s`, `label`, `confidence`, `sure`, `scores`; all but the
+/// times are `null` where it is too short to judge), `windows` (each `start_s`,
+/// `end_s`, `scores`), `model`, and `notices` where there are any.
 pub fn to_json(file: &str, analysis: &Analysis) -> String {
     let document = Document {
         file,
@@ -29,6 +57,7 @@ pub fn to_json(file: &str, analysis: &Analysis) -> String {
         label: analysis.label,
         confidence: analysis.confidence,
         sure: analysis.sure,
+        utterances: analysis.utterances.iter().map(Row::of).collect(),
         windows: &analysis.windows,
         model: &analysis.model,
         notices: &analysis.notices,
@@ -39,7 +68,7 @@ pub fn to_json(file: &str, analysis: &Analysis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Waveform;
+    use crate::analysis::{Verdict, Waveform};
 
     #[test]
     fn holds_what_was_promised() {
@@ -50,6 +79,23 @@ mod tests {
             label: Emotion::Sad,
             confidence: scores.top().1,
             sure: true,
+            utterances: vec![
+                Utterance {
+                    start_s: 0.0,
+                    end_s: 1.0,
+                    verdict: Some(Verdict {
+                        scores,
+                        label: Emotion::Sad,
+                        confidence: scores.top().1,
+                        sure: true,
+                    }),
+                },
+                Utterance {
+                    start_s: 1.4,
+                    end_s: 1.5,
+                    verdict: None,
+                },
+            ],
             windows: vec![Window {
                 start_s: 0.0,
                 end_s: 1.5,
@@ -64,6 +110,9 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
         assert_eq!(value["file"], "a \"b\".wav");
         assert_eq!(value["label"], "sad");
+        assert_eq!(value["utterances"][0]["label"], "sad");
+        assert!(value["utterances"][1]["label"].is_null());
+        assert_eq!(value["utterances"][1]["end_s"], 1.5);
         assert_eq!(value["windows"][0]["end_s"], 1.5);
         assert_eq!(value["scores"].as_object().expect("object").len(), 8);
         assert!(value.get("waveform").is_none() && value.get("notices").is_none());

@@ -3,7 +3,7 @@
 
 use super::corpora::{Recording, classes};
 use super::metrics::{Metrics, Outcome};
-use crate::analysis::{Analysis, analyze};
+use crate::analysis::{Analysis, Options, analyze};
 use crate::audio;
 use crate::emotion::Emotion;
 use crate::model::calibration::restrict;
@@ -78,7 +78,7 @@ fn judge(model: &mut EmotionModel, recording: &Recording) -> Result<Analysis, St
     let bytes = std::fs::read(&recording.path).map_err(|e| e.to_string())?;
     let name = recording.path.to_string_lossy();
     let decoded = audio::load(bytes, &name).map_err(|e| e.to_string())?;
-    analyze(model, &decoded.clip).map_err(|e| e.to_string())
+    analyze(model, &decoded.clip, Options::default()).map_err(|e| e.to_string())
 }
 
 fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {

@@ -2,8 +2,7 @@
 
 use super::axis;
 use super::live::LiveVoice;
-use crate::analysis::timeline::{Segment, segments};
-use crate::analysis::{Analysis, AnalyzeError};
+use crate::analysis::{Analysis, AnalyzeError, Utterance};
 use crate::web::{CaptureError, FileError, Player, Recorder, SoundFile};
 use crate::worker::client::{Client, EngineState};
 use leptos::prelude::*;
@@ -63,6 +62,7 @@ impl Fault {
                 AnalyzeError::NotFinite => "not-finite",
                 AnalyzeError::TooShort { .. } => "too-short",
                 AnalyzeError::Silent { .. } => "silent",
+                AnalyzeError::NoSpeech { .. } => "no-speech",
                 AnalyzeError::Model { .. } => "model",
                 AnalyzeError::UnsupportedRate { .. } => "unsupported-rate",
                 AnalyzeError::Cancelled => "cancelled",
@@ -104,8 +104,6 @@ pub struct Outcome {
     pub origin: Origin,
     /// What the engine said.
     pub analysis: Analysis,
-    /// The timeline without overlaps.
-    pub segments: Vec<Segment>,
     /// Where the time axis has its marks, seconds.
     pub ticks_s: Vec<f64>,
 }
@@ -114,7 +112,6 @@ impl Outcome {
     /// Prepares an analysis for drawing.
     pub fn new(file: String, origin: Origin, analysis: Analysis) -> Outcome {
         Outcome {
-            segments: segments(&analysis.windows, analysis.duration_s),
             ticks_s: axis::ticks(analysis.duration_s),
             file,
             origin,
@@ -122,12 +119,11 @@ impl Outcome {
         }
     }
 
-    /// The segment at a place, seconds.
-    pub fn segment_at(&self, position_s: f64) -> Option<&Segment> {
-        self.segments
-            .iter()
-            .find(|s| position_s < s.end_s)
-            .or(self.segments.last())
+    /// The utterance at a place, seconds; `None` in a pause.
+    pub fn utterance_at(&self, position_s: f64) -> Option<&Utterance> {
+        let utterances = &self.analysis.utterances;
+        let next = utterances.partition_point(|u| u.end_s <= position_s);
+        utterances.get(next).filter(|u| u.start_s <= position_s)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::state::{Fault, Origin, Outcome};
 use crate::analysis::live::{Hearing, Moment};
-use crate::analysis::{AnalyzeError, Notice};
+use crate::analysis::{AnalyzeError, Notice, Utterance};
 use crate::emotion::Emotion;
 use crate::web::files::MAX_FILE_BYTES;
 use crate::web::{CaptureError, FileError};
@@ -61,6 +61,8 @@ pub const MODEL: &str = "Model";
 
 pub const RESULT: &str = "Result";
 pub const NOT_SURE: &str = "Not sure";
+pub const TOO_SHORT: &str = "Too short";
+pub const PAUSED: &str = "a pause";
 pub const SCORES: &str = "All eight";
 pub const OVER_TIME: &str = "Over time";
 pub const PLAY: &str = "Play";
@@ -302,24 +304,33 @@ pub fn tick(seconds: f64, duration_s: f64) -> String {
 
 /// The slider's value, as a screen reader says it.
 pub fn position(position_s: f64, outcome: &Outcome) -> String {
-    let here = outcome
-        .segment_at(position_s)
-        .map_or(String::new(), |s| format!(", {}", emotion(s.label)));
+    let here = outcome.utterance_at(position_s).map_or(PAUSED, heard);
     format!(
-        "{} of {}{here}",
+        "{} of {}, {here}",
         duration(position_s),
         duration(outcome.analysis.duration_s)
     )
 }
 
-/// A stretch of the timeline, as its tooltip says it.
-pub fn segment(segment: &crate::analysis::timeline::Segment) -> String {
+/// What an utterance carries.
+pub fn heard(utterance: &Utterance) -> &'static str {
+    match utterance.verdict {
+        Some(verdict) if verdict.sure => emotion(verdict.label),
+        Some(_) => NOT_SURE,
+        None => TOO_SHORT,
+    }
+}
+
+/// An utterance, as its tooltip says it.
+pub fn utterance(utterance: &Utterance) -> String {
+    let p = utterance
+        .verdict
+        .map_or(String::new(), |v| format!(", {}", percent(v.confidence)));
     format!(
-        "{}, {} to {}, {}",
-        emotion(segment.label),
-        duration(segment.start_s),
-        duration(segment.end_s),
-        percent(segment.confidence)
+        "{}, {} to {}{p}",
+        heard(utterance),
+        duration(utterance.start_s),
+        duration(utterance.end_s),
     )
 }
 
@@ -400,7 +411,11 @@ fn analyze_error(error: &AnalyzeError) -> Advice {
             minimum_s,
         } => advice(
             "This is too short to judge",
-            format!("it lasts {duration_s:.1} s; give at least {minimum_s:.1} s of speech."),
+            format!("it holds {duration_s:.1} s of speech; give at least {minimum_s:.1} s."),
+        ),
+        AnalyzeError::NoSpeech { .. } => advice(
+            "No speech was found in this recording",
+            "it may hold noise or music alone; give one of a voice, near the microphone.",
         ),
         AnalyzeError::Silent { .. } => advice(
             "This recording is silent",

@@ -3,7 +3,7 @@
 
 use super::live::Listener;
 use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
-use crate::analysis::{Analysis, AnalyzeError, Analyzer, analyze_stream};
+use crate::analysis::{Analysis, AnalyzeError, Analyzer, Options, analyze_stream};
 use crate::audio::resample::Resampler;
 use crate::audio::{ClipReader, DecodeError};
 use crate::model::EmotionModel;
@@ -132,7 +132,7 @@ impl Session {
         let model = self.model()?;
         let reader = ClipReader::open(Box::new(Cursor::new(bytes)), name)?;
         let mut progress = Progress::new(job, tell);
-        analyze_stream(model, reader, |fraction| {
+        analyze_stream(model, reader, Options::default(), |fraction, _| {
             progress.reached(fraction);
             ControlFlow::Continue(())
         })
@@ -153,7 +153,7 @@ impl Session {
         }
         let mut resampler = Resampler::new(sample_rate_hz).map_err(DecodeError::from)?;
         let mut progress = Progress::new(job, tell);
-        let mut analyzer = Analyzer::new(model);
+        let mut analyzer = Analyzer::new(model, Options::default());
         let mut converted = Vec::new();
         for (i, block) in samples.chunks(BLOCK_SAMPLES).enumerate() {
             converted.clear();

@@ -1,5 +1,6 @@
 use super::Mark;
-use crate::analysis::timeline::Segment;
+use crate::analysis::Utterance;
+use crate::emotion::Emotion;
 use crate::ui::state::Outcome;
 use crate::ui::{shape, text};
 use leptos::prelude::*;
@@ -27,9 +28,10 @@ pub fn Stage(
         format!("{:.2}", share * width)
     };
     let segments = outcome
-        .segments
+        .analysis
+        .utterances
         .iter()
-        .map(|segment| timeline_segment(segment, duration_s))
+        .map(|utterance| timeline_segment(utterance, duration_s))
         .collect_view();
     let ticks = outcome
         .ticks_s
@@ -68,22 +70,29 @@ pub fn Stage(
     }
 }
 
-fn timeline_segment(segment: &Segment, duration_s: f64) -> impl IntoView + use<> {
-    let share = (segment.end_s - segment.start_s) / duration_s;
+fn timeline_segment(utterance: &Utterance, duration_s: f64) -> impl IntoView + use<> {
+    let share = |seconds: f64| format!("{:.4}%", 100.0 * seconds / duration_s);
+    let label = utterance.verdict.map(|v| v.label);
     view! {
         <div
             class="segment tint"
             data-testid="timeline-segment"
-            data-emotion=segment.label.name()
-            data-start=format!("{:.3}", segment.start_s)
-            data-end=format!("{:.3}", segment.end_s)
-            title=text::segment(segment)
-            style:width=format!("{:.4}%", 100.0 * share)
+            data-emotion=label.map(Emotion::name)
+            data-start=format!("{:.3}", utterance.start_s)
+            data-end=format!("{:.3}", utterance.end_s)
+            title=text::utterance(utterance)
+            style:left=share(utterance.start_s)
+            style:width=share(utterance.end_s - utterance.start_s)
         >
-            <span class="segment__plate">
-                <Mark emotion=segment.label />
-                <span class="segment__name">{text::emotion(segment.label)}</span>
-            </span>
+            {label
+                .map(|label| {
+                    view! {
+                        <span class="segment__plate">
+                            <Mark emotion=label />
+                            <span class="segment__name">{text::emotion(label)}</span>
+                        </span>
+                    }
+                })}
         </div>
     }
 }
