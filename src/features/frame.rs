@@ -1,8 +1,9 @@
-//! One frame's features, all but the slopes, which need its neighbours.
+//! One frame's features, all but the slopes and the pitch, which need its
+//! neighbours.
 
 use super::chroma::Chroma;
 use super::contrast::Contrast;
-use super::pitch::{Difference, Ends, Yin};
+use super::pitch::{Difference, Pyin};
 use super::spectral::{centroid_and_bandwidth_hz, flatness, flux_db, rolloff_hz};
 use super::temporal::{mean_square, zero_crossing_rate};
 use super::{FeatureConfig, FeatureGroup};
@@ -16,6 +17,9 @@ pub const N_PITCH_FRAME: usize = 1_024;
 const MIN_PITCH_HZ: f64 = 60.0;
 /// Highest pitch sought, hertz: a woman's cry.
 const MAX_PITCH_HZ: f64 = 600.0;
+/// How long after a frame's own samples its pitch is decided, seconds: with
+/// less, the path agrees with that of the whole recording on fewer frames.
+const PITCH_LAG_S: f64 = 0.2;
 /// Where the pitch feature is zero, hertz: between men's and women's medians.
 pub const REFERENCE_PITCH_HZ: f32 = 150.0;
 
@@ -41,7 +45,8 @@ pub struct FrameAnalyzer {
     dct: Dct,
     chroma: Chroma,
     contrast: Contrast,
-    yin: Yin,
+    /// Planned where pitch is asked for.
+    pyin: Option<Pyin>,
     bins_hz: Vec<f32>,
     power: Vec<f32>,
     magnitude: Vec<f32>,
@@ -84,14 +89,15 @@ impl FrameAnalyzer {
     pub fn new(config: &FeatureConfig) -> FrameAnalyzer {
         let (n_fft, rate_hz) = (config.n_fft, SAMPLE_RATE_HZ);
         let spectrum = Spectrum::new(n_fft);
-        let (n, low, high) = (N_PITCH_FRAME, MIN_PITCH_HZ, MAX_PITCH_HZ);
+        let wanted = [FeatureGroup::Pitch, FeatureGroup::Voiced];
+        let needs_pitch = config.groups.iter().any(|g| wanted.contains(g));
         FrameAnalyzer {
             needs: Needs::of(&config.groups),
             mel: MelBank::new(config.n_mels, n_fft, rate_hz),
             dct: Dct::new(config.n_mels, config.n_mfcc),
             chroma: Chroma::new(n_fft, rate_hz, 0.0),
             contrast: Contrast::new(n_fft, rate_hz),
-            yin: Yin::new(Difference::new(n, rate_hz, low, high, Ends::Left)),
+            pyin: needs_pitch.then(|| plan_pitch(config.hop_samples)),
             bins_hz: bin_frequencies_hz(n_fft, rate_hz)
                 .iter()
                 .map(|hz| *hz as f32)
@@ -107,10 +113,23 @@ impl FrameAnalyzer {
         }
     }
 
+    /// Frames after one that its pitch awaits.
+    pub fn pitch_lag(&self) -> usize {
+        self.pyin.as_ref().map_or(0, Pyin::lag)
+    }
+
     /// Writes one frame's cepstrum `[n_mfcc]` and row `[n_features]`. What no
-    /// group needs is left alone, and so are the columns of the slopes.
+    /// group needs is left alone, and so are the columns of the slopes and of
+    /// the pitch, which await later frames.
     pub fn analyze(&mut self, around: &Surroundings, cepstrum: &mut [f32], row: &mut [f32]) {
         let centre = around.samples.len() / 2;
+        if let Some(pyin) = &mut self.pyin {
+            if around.is_first {
+                pyin.reset();
+            }
+            let half = N_PITCH_FRAME / 2;
+            pyin.push(&around.samples[centre - half..centre + half]);
+        }
         let half = self.config.n_fft / 2;
         let frame = &around.samples[centre - half..centre + half];
         self.transform(frame, around.is_first);
@@ -125,16 +144,13 @@ impl FrameAnalyzer {
             match group {
                 FeatureGroup::Mfcc => columns.copy_from_slice(cepstrum),
                 FeatureGroup::MfccDelta | FeatureGroup::MfccDelta2 => {}
+                FeatureGroup::Pitch | FeatureGroup::Voiced => {}
                 FeatureGroup::ZeroCrossingRate => {
                     let recorded = &frame[around.recorded.clone()];
                     columns[0] = zero_crossing_rate(recorded, frame.len());
                 }
                 FeatureGroup::LogEnergy => columns[0] = power_to_db(mean_square(frame)),
                 FeatureGroup::Rms => columns[0] = mean_square(frame).sqrt(),
-                FeatureGroup::Pitch => {
-                    let half = N_PITCH_FRAME / 2;
-                    self.write_pitch(&around.samples[centre - half..centre + half], columns);
-                }
                 _ => self.write_spectral(group, columns),
             }
         }
@@ -178,10 +194,28 @@ impl FrameAnalyzer {
         }
     }
 
-    fn write_pitch(&mut self, frame: &[f32], columns: &mut [f32]) {
-        let pitch = self.yin.estimate(frame);
-        let octaves = (pitch.f0_hz / REFERENCE_PITCH_HZ).log2();
-        columns[0] = if pitch.voicing > 0.5 { octaves } else { 0.0 };
-        columns[1] = pitch.voicing;
+    /// Writes the columns of [`FeatureGroup::Pitch`] or
+    /// [`FeatureGroup::Voiced`] for frame `t`, among the last
+    /// `pitch_lag() + 1` analysed.
+    pub fn write_pitch(&self, t: usize, group: FeatureGroup, columns: &mut [f32]) {
+        let Some(pitch) = self.pyin.as_ref().map(|pyin| pyin.pitch(t)) else {
+            return;
+        };
+        let octaves = pitch.f0_hz.map(|hz| (hz / REFERENCE_PITCH_HZ).log2());
+        match (group, columns) {
+            (FeatureGroup::Pitch, [f0_octaves, voicing]) => {
+                *f0_octaves = octaves.unwrap_or(0.0);
+                *voicing = pitch.voicing;
+            }
+            (FeatureGroup::Voiced, [voiced]) => *voiced = f32::from(octaves.is_some()),
+            _ => {}
+        }
     }
+}
+
+fn plan_pitch(hop_samples: usize) -> Pyin {
+    let (low, high) = (MIN_PITCH_HZ, MAX_PITCH_HZ);
+    let lag = (PITCH_LAG_S * f64::from(SAMPLE_RATE_HZ) / hop_samples as f64) as usize;
+    let difference = Difference::new(N_PITCH_FRAME, SAMPLE_RATE_HZ, low, high);
+    Pyin::new(difference, hop_samples, low, high, lag)
 }

@@ -3,10 +3,12 @@
 //! [`Extractor`] computes them offline ([`Extractor::extract`]) and live
 //! ([`Extractor::push`]); both give the same frames, since nothing in a frame
 //! depends on the clip as a whole: decibels have an absolute reference and no
-//! limit relative to the loudest moment, and tuning is fixed at 440 Hz.
+//! limit relative to the loudest moment, tuning is fixed at 440 Hz, and pitch is
+//! decided 0.2 s after the frame, for which live frames are held back
+//! ([`Extractor::delay_samples`]).
 //!
 //! [`librosa`] computes librosa's own defaults instead, of whole recordings,
-//! for people who compare; [`pitch`] finds pitch three ways.
+//! for people who compare; [`pitch`] finds pitch two ways.
 //!
 //! Frame `t` is centred on sample `t · hop`; what lies outside the recording
 //! counts as zero. A recording of `n` samples has `1 + n / hop` frames.

@@ -11,9 +11,8 @@ pub const MAX_AMPLITUDE: f32 = 1e5;
 const N_PIECE: usize = 4_096;
 /// How much of the buffer may be done with before it is dropped, in reaches.
 const N_DONE_REACHES: usize = 4;
-/// Rows computed ahead of the one that is ready, and rows behind it, that the
-/// slopes need.
-const N_RING: usize = 2 * DELTA_REACH + 1;
+/// Frames that a slope is taken over.
+const N_SLOPE: usize = 2 * DELTA_REACH + 1;
 
 /// Plans once, then turns any number of recordings into features. After
 /// planning nothing is allocated for a frame but the row it is given back in.
@@ -21,11 +20,14 @@ const N_RING: usize = 2 * DELTA_REACH + 1;
 pub struct Extractor {
     config: FeatureConfig,
     analyzer: FrameAnalyzer,
-    /// Frames after one that its slopes need.
+    /// Frames after one that its slopes or its pitch need.
     look_ahead: usize,
-    /// Rows not yet given back, by frame number modulo [`N_RING`].
+    /// Frames that are kept: those awaited, and those behind the one that is
+    /// ready that its slopes need.
+    n_ring: usize,
+    /// Rows not yet given back, by frame number modulo `n_ring`.
     rows: Vec<f32>,
-    /// Cepstra of the last frames, by frame number modulo [`N_RING`].
+    /// Cepstra of the last frames, by frame number modulo `n_ring`.
     cepstra: Vec<f32>,
     /// Samples on either side of a frame's centre that any feature looks at.
     reach: usize,
@@ -47,12 +49,17 @@ impl Extractor {
         let reach = (config.n_fft / 2).max(N_PITCH_FRAME / 2);
         let slopes = [FeatureGroup::MfccDelta, FeatureGroup::MfccDelta2];
         let has_slopes = config.groups.iter().any(|g| slopes.contains(g));
+        let analyzer = FrameAnalyzer::new(config);
+        let for_slopes = if has_slopes { DELTA_REACH } else { 0 };
+        let look_ahead = analyzer.pitch_lag().max(for_slopes);
+        let n_ring = look_ahead + 1 + DELTA_REACH;
         let mut extractor = Extractor {
             config: config.clone(),
-            analyzer: FrameAnalyzer::new(config),
-            look_ahead: if has_slopes { DELTA_REACH } else { 0 },
-            rows: vec![0.0; N_RING * config.n_features()],
-            cepstra: vec![0.0; N_RING * config.n_mfcc],
+            analyzer,
+            look_ahead,
+            n_ring,
+            rows: vec![0.0; n_ring * config.n_features()],
+            cepstra: vec![0.0; n_ring * config.n_mfcc],
             reach,
             samples: Vec::with_capacity((N_DONE_REACHES + 6) * reach + N_PIECE),
             start: 0,
@@ -72,6 +79,13 @@ impl Extractor {
     /// Columns of a row.
     pub fn n_features(&self) -> usize {
         self.config.n_features()
+    }
+
+    /// How long after its centre a frame is given back, samples: the 32 ms that
+    /// the frame itself looks at, and four frames more where slopes, 0.2 s
+    /// where pitch is asked for. Only the end of the stream is sooner.
+    pub fn delay_samples(&self) -> usize {
+        self.reach + self.look_ahead * self.config.hop_samples
     }
 
     /// Forgets the stream, so that the next sample is a recording's first.
@@ -99,8 +113,7 @@ impl Extractor {
     }
 
     /// Takes the next samples of a stream and appends the frames that are
-    /// ready: a frame waits for the 32 ms after its centre, and four frames
-    /// more where slopes are asked for.
+    /// ready: a frame waits for [`Extractor::delay_samples`] after its centre.
     ///
     /// # Errors
     /// [`FeatureError::NotFinite`]; the stream must then be reset.
@@ -161,8 +174,8 @@ impl Extractor {
                     ..(half + self.n_samples - centre).min(config.n_fft),
                 is_first: t == 0,
             },
-            &mut self.cepstra[(t % N_RING) * config.n_mfcc..][..config.n_mfcc],
-            &mut self.rows[(t % N_RING) * n_features..][..n_features],
+            &mut self.cepstra[(t % self.n_ring) * config.n_mfcc..][..config.n_mfcc],
+            &mut self.rows[(t % self.n_ring) * n_features..][..n_features],
         );
         self.n_computed += 1;
     }
@@ -172,19 +185,21 @@ impl Extractor {
         let n_features = self.config.n_features();
         while self.n_given + look_ahead < self.n_computed {
             let t = self.n_given;
-            let row = (t % N_RING) * n_features;
+            let row = (t % self.n_ring) * n_features;
             let mut column = row;
             for i in 0..self.config.groups.len() {
                 let group = self.config.groups[i];
-                let weights = match group {
-                    FeatureGroup::MfccDelta => Some(slope_weights()),
-                    FeatureGroup::MfccDelta2 => Some(curvature_weights()),
-                    _ => None,
-                };
-                if let Some(weights) = weights {
-                    self.write_slopes(t, &weights, column);
+                let end = column + self.config.width(group);
+                match group {
+                    FeatureGroup::MfccDelta => self.write_slopes(t, &slope_weights(), column),
+                    FeatureGroup::MfccDelta2 => self.write_slopes(t, &curvature_weights(), column),
+                    FeatureGroup::Pitch | FeatureGroup::Voiced => {
+                        let columns = &mut self.rows[column..end];
+                        self.analyzer.write_pitch(t, group, columns);
+                    }
+                    _ => {}
                 }
-                column += self.config.width(group);
+                column = end;
             }
             out.push_frame(&self.rows[row..row + n_features]);
             self.n_given += 1;
@@ -192,13 +207,13 @@ impl Extractor {
     }
 
     /// Weighs the cepstra around frame `t`, the first and last repeated.
-    fn write_slopes(&mut self, t: usize, weights: &[f32; N_RING], column: usize) {
+    fn write_slopes(&mut self, t: usize, weights: &[f32; N_SLOPE], column: usize) {
         let n_mfcc = self.config.n_mfcc;
         let slopes = &mut self.rows[column..column + n_mfcc];
         slopes.fill(0.0);
         for (i, weight) in weights.iter().enumerate() {
             let frame = (t + i).saturating_sub(DELTA_REACH).min(self.n_computed - 1);
-            let cepstrum = &self.cepstra[(frame % N_RING) * n_mfcc..][..n_mfcc];
+            let cepstrum = &self.cepstra[(frame % self.n_ring) * n_mfcc..][..n_mfcc];
             for (slope, c) in slopes.iter_mut().zip(cepstrum) {
                 *slope += weight * c;
             }

@@ -3,29 +3,19 @@
 use crate::dsp::Autocorrelation;
 use std::ops::RangeInclusive;
 
-/// What becomes of the samples at a frame's end, which have no partner a lag
-/// later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// They do not count, and the difference is the mean over the pairs.
-    Left,
-    /// Their partner is zero, as in librosa 0.11.
-    Padded,
-}
-
 /// The cumulative mean normalised difference of one frame, equation 8 of
-/// de Cheveigné and Kawahara 2002 (YIN), by autocorrelation. Plan once; no
-/// allocation after planning.
+/// de Cheveigné and Kawahara 2002 (YIN), by autocorrelation, as librosa 0.11
+/// has it. The difference at lag `τ` is
+/// `d(τ) = Σ (x[i] − x[i + τ])²` over the samples that have a partner a lag
+/// later, and `Σ x[i]²` over the last `τ`, which have none and are compared
+/// with zero; the normalised one is `d′(τ) = d(τ) · τ / Σ d(1..=τ)`,
+/// `d′(0) = 1`. Plan once; no allocation after planning.
 #[derive(Clone)]
 pub struct Difference {
-    n_frame: usize,
     rate_hz: f64,
     min_period: usize,
     max_period: usize,
-    ends: Ends,
     autocorrelation: Autocorrelation,
-    /// What a lag's sum is multiplied by, `[max_period + 1]`.
-    scales: Vec<f32>,
     /// Sums of the differences up to each lag, `[max_period + 1]`.
     sums: Vec<f32>,
     difference: Vec<f32>,
@@ -34,22 +24,15 @@ pub struct Difference {
 impl Difference {
     /// Plans frames of `n_frame` samples and pitches within
     /// `min_hz..=max_hz`.
-    pub fn new(n_frame: usize, rate_hz: u32, min_hz: f64, max_hz: f64, ends: Ends) -> Difference {
+    pub fn new(n_frame: usize, rate_hz: u32, min_hz: f64, max_hz: f64) -> Difference {
         let rate_hz = f64::from(rate_hz);
         let min_period = (rate_hz / max_hz).floor() as usize;
         let max_period = ((rate_hz / min_hz).ceil() as usize).min(n_frame - 1);
-        let scale = |lag: usize| match ends {
-            Ends::Left => 1.0 / (n_frame - lag) as f32,
-            Ends::Padded => 1.0,
-        };
         Difference {
-            n_frame,
             rate_hz,
             min_period,
             max_period,
-            ends,
             autocorrelation: Autocorrelation::new(n_frame, max_period + 1),
-            scales: (0..=max_period).map(scale).collect(),
             sums: vec![0.0; max_period + 1],
             difference: vec![0.0; max_period + 1],
         }
@@ -58,6 +41,11 @@ impl Difference {
     /// The periods sought, samples.
     pub fn periods(&self) -> RangeInclusive<usize> {
         self.min_period..=self.max_period
+    }
+
+    /// The last frame's, `[max_period + 1]`.
+    pub fn last(&self) -> &[f32] {
+        &self.difference
     }
 
     /// Samples a second.
@@ -73,19 +61,15 @@ impl Difference {
     /// If the frame is not `n_frame` long.
     pub fn normalised(&mut self, frame: &[f32]) -> &[f32] {
         let correlation = self.autocorrelation.apply(frame);
-        let n = self.n_frame;
-        // Energy of the samples that have a partner `lag` later, and of those
-        // that have one `lag` earlier.
-        let (mut early, mut late) = (correlation[0], correlation[0]);
+        let energy = correlation[0];
+        // Of the samples that have a partner `lag` earlier.
+        let mut late = energy;
         let mut sum = 0.0f32;
         self.difference[0] = 1.0;
         self.sums[0] = 1.0;
         for lag in 1..=self.max_period {
-            if self.ends == Ends::Left {
-                early -= frame[n - lag] * frame[n - lag];
-            }
             late -= frame[lag - 1] * frame[lag - 1];
-            let difference = (early + late - 2.0 * correlation[lag]).max(0.0) * self.scales[lag];
+            let difference = (energy + late - 2.0 * correlation[lag]).max(0.0);
             sum += difference;
             self.difference[lag] = difference;
             self.sums[lag] = sum;
@@ -132,21 +116,16 @@ mod tests {
     #[test]
     fn equals_the_sums_written_out() {
         let frame: Vec<f32> = (0..64).map(|i| ((i * i) as f32 * 0.05).sin()).collect();
-        for ends in [Ends::Left, Ends::Padded] {
-            let mut planned = Difference::new(64, 1_000, 40.0, 500.0, ends);
-            let actual = planned.normalised(&frame).to_vec();
-            let mut sum = 0.0;
-            for lag in 1..=25 {
-                let pairs = (0..64 - lag).map(|i| (frame[i] - frame[i + lag]).powi(2));
-                let alone = frame[64 - lag..].iter().map(|s| s * s).sum::<f32>();
-                let d = match ends {
-                    Ends::Left => pairs.sum::<f32>() / (64 - lag) as f32,
-                    Ends::Padded => pairs.sum::<f32>() + alone,
-                };
-                sum += d;
-                let expected = d * lag as f32 / sum;
-                assert!((actual[lag] - expected).abs() < 1e-4, "{ends:?}, lag {lag}");
-            }
+        let mut planned = Difference::new(64, 1_000, 40.0, 500.0);
+        let actual = planned.normalised(&frame).to_vec();
+        let mut sum = 0.0;
+        for lag in 1..=25 {
+            let pairs = (0..64 - lag).map(|i| (frame[i] - frame[i + lag]).powi(2));
+            let alone = frame[64 - lag..].iter().map(|s| s * s).sum::<f32>();
+            let d = pairs.sum::<f32>() + alone;
+            sum += d;
+            let expected = d * lag as f32 / sum;
+            assert!((actual[lag] - expected).abs() < 1e-4, "lag {lag}");
         }
     }
 }

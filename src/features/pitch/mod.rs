@@ -1,6 +1,6 @@
-//! Fundamental frequency, three ways: YIN, frame by frame, for live and for the
-//! model; pYIN, to compare with librosa; Boersma's method, as Praat has it, for
-//! figures that people read. The last two look at the whole recording.
+//! Fundamental frequency, two ways: pYIN, for live, for the model and to compare
+//! with librosa (which has plain YIN beside it); Boersma's method, as Praat has
+//! it, for figures that people read, which looks at the whole recording.
 
 mod boersma;
 mod difference;
@@ -10,6 +10,6 @@ mod viterbi;
 mod yin;
 
 pub use boersma::{Boersma, Track};
-pub use difference::{Difference, Ends};
-pub use pyin::Pyin;
-pub use yin::{Yin, period_samples};
+pub use difference::Difference;
+pub use pyin::{Pitch, Pyin};
+pub use yin::period_samples;
