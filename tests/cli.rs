@@ -175,13 +175,14 @@ fn features_csv_has_names_with_units() {
         "{header:?}"
     );
     for column in [
-        "mfcc_0",
-        "mfcc_delta_0",
+        "mfcc_0_db",
+        "mfcc_delta_0_db_per_frame",
         "chroma_c",
         "contrast_0_db",
         "zero_crossing_rate",
         "log_energy_dbfs",
         "voicing_probability",
+        "voiced",
     ] {
         assert!(header.iter().any(|h| h == column), "{column} in {header:?}");
     }
@@ -212,9 +213,9 @@ fn librosa_s_defaults_have_its_frames_and_names_with_units() {
     for column in [
         "time_s",
         "log_mel_127_db",
-        "mfcc_19",
+        "mfcc_19_db",
         "chroma_b",
-        "rms",
+        "rms_fs",
         "f0_yin_hz",
         "f0_pyin_hz",
         "onset_strength_db",
@@ -238,7 +239,7 @@ fn features_begin_with_the_voice_in_figures() {
     assert!((hz - 144.4).abs() < 1.5, "{hz}");
     assert!(row("speaking rate").ends_with("syllables/s"));
     assert!(row("spectral tilt").ends_with("dB/octave"));
-    row("mfcc_0");
+    row("mfcc_0_db");
 }
 
 #[test]

@@ -99,8 +99,8 @@ fn write_csv(out: &mut impl Write, table: &Table) -> io::Result<()> {
 fn write_profile(out: &mut impl Write, profile: &VoiceProfile) -> io::Result<()> {
     for (name, value, unit) in profile.rows() {
         match value {
-            Some(value) => writeln!(out, "{name:<22} {value:>12.2} {unit}")?,
-            None => writeln!(out, "{name:<22} {:>12}", "–")?,
+            Some(value) => writeln!(out, "{name:<28} {value:>12.2} {unit}")?,
+            None => writeln!(out, "{name:<28} {:>12}", "–")?,
         }
     }
     writeln!(out)
@@ -108,12 +108,12 @@ fn write_profile(out: &mut impl Write, profile: &VoiceProfile) -> io::Result<()>
 
 fn write_summary(out: &mut impl Write, table: &Table) -> io::Result<()> {
     let n = table.rows.n_frames().max(1) as f64;
-    writeln!(out, "{:<22} {:>12} {:>12}", "feature", "mean", "deviation")?;
+    writeln!(out, "{:<28} {:>12} {:>12}", "feature", "mean", "deviation")?;
     for (column, name) in table.names.iter().enumerate() {
         let values = (0..table.rows.n_frames()).map(|i| f64::from(table.rows.frame(i)[column]));
         let mean = values.clone().sum::<f64>() / n;
         let variance = values.map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        writeln!(out, "{name:<22} {mean:>12.4} {:>12.4}", variance.sqrt())?;
+        writeln!(out, "{name:<28} {mean:>12.4} {:>12.4}", variance.sqrt())?;
     }
     Ok(())
 }

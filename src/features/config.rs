@@ -165,7 +165,9 @@ impl FeatureConfig {
         self.groups.iter().map(|g| self.width(*g)).sum()
     }
 
-    /// A name with its unit for every column, in order, as the CSV header has it.
+    /// A name with its unit for every column, in order, as the CSV header has
+    /// it; `fs` is full scale, and what has no unit is a share or a
+    /// probability, `0..=1`.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::with_capacity(self.n_features());
         for group in &self.groups {
@@ -175,16 +177,16 @@ impl FeatureConfig {
             };
             match group {
                 FeatureGroup::LogMel => numbered("log_mel", "_db", 0),
-                FeatureGroup::Mfcc => numbered("mfcc", "", 0),
-                FeatureGroup::MfccDelta => numbered("mfcc_delta", "", 0),
-                FeatureGroup::MfccDelta2 => numbered("mfcc_delta2", "", 0),
+                FeatureGroup::Mfcc => numbered("mfcc", "_db", 0),
+                FeatureGroup::MfccDelta => numbered("mfcc_delta", "_db_per_frame", 0),
+                FeatureGroup::MfccDelta2 => numbered("mfcc_delta2", "_db_per_frame2", 0),
                 FeatureGroup::Chroma => {
                     names.extend(PITCH_CLASSES.map(|c| format!("chroma_{c}")));
                 }
                 FeatureGroup::Contrast => numbered("contrast", "_db", 0),
                 FeatureGroup::ZeroCrossingRate => names.push("zero_crossing_rate".into()),
                 FeatureGroup::LogEnergy => names.push("log_energy_dbfs".into()),
-                FeatureGroup::Rms => names.push("rms".into()),
+                FeatureGroup::Rms => names.push("rms_fs".into()),
                 FeatureGroup::Pitch => {
                     names.extend(["f0_octaves".into(), "voicing_probability".into()])
                 }

@@ -12,11 +12,11 @@
 //! | columns | librosa |
 //! | --- | --- |
 //! | `log_mel_*_db` | `power_to_db(feature.melspectrogram(y))` |
-//! | `mfcc_*` | `feature.mfcc` |
-//! | `mfcc_delta_*`, `mfcc_delta2_*` | `feature.delta(mfcc, order=1 or 2)` |
+//! | `mfcc_*_db` | `feature.mfcc` |
+//! | `mfcc_delta_*_db_per_frame`, `mfcc_delta2_*_db_per_frame2` | `feature.delta(mfcc, order=1 or 2)` |
 //! | `chroma_*` | `feature.chroma_stft` |
 //! | `contrast_*_db` | `feature.spectral_contrast` |
-//! | `zero_crossing_rate`, `rms` | the same |
+//! | `zero_crossing_rate`, `rms_fs` | the same |
 //! | `f0_yin_hz` | `yin` |
 //! | `f0_pyin_hz`, `voiced`, `voicing_probability` | `pyin`; 0 Hz where unvoiced |
 //! | `centroid_hz` … `flatness` | `feature.spectral_centroid` … |
@@ -52,14 +52,18 @@ pub fn names() -> Vec<String> {
         names.collect::<Vec<String>>()
     };
     let mut names = numbered("log_mel", N_MELS, "_db");
-    for stem in ["mfcc", "mfcc_delta", "mfcc_delta2"] {
-        names.extend(numbered(stem, N_MFCC, ""));
+    for (stem, unit) in [
+        ("mfcc", "_db"),
+        ("mfcc_delta", "_db_per_frame"),
+        ("mfcc_delta2", "_db_per_frame2"),
+    ] {
+        names.extend(numbered(stem, N_MFCC, unit));
     }
     names.extend(PITCH_CLASSES.map(|c| format!("chroma_{c}")));
     names.extend(numbered("contrast", N_BANDS, "_db"));
     let single = [
         "zero_crossing_rate",
-        "rms",
+        "rms_fs",
         "centroid_hz",
         "bandwidth_hz",
         "rolloff_hz",

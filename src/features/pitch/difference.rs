@@ -109,9 +109,44 @@ pub(super) fn is_trough(d: &[f32], t: usize, periods: &RangeInclusive<usize>) ->
     }
 }
 
+/// Writes the lags of all troughs, in order, and gives their number; `lags` has
+/// room for one more than there can be.
+pub(super) fn find_troughs(
+    d: &[f32],
+    periods: &RangeInclusive<usize>,
+    lags: &mut [usize],
+) -> usize {
+    let (first, last) = (*periods.start(), *periods.end());
+    lags[0] = first;
+    let mut n = usize::from(is_trough(d, first, periods));
+    // Without a branch: in noise it would be guessed wrong at every trough.
+    for (i, around) in d[first..=last].windows(3).enumerate() {
+        lags[n] = first + 1 + i;
+        n += usize::from((around[1] < around[0]) & (around[1] <= around[2]));
+    }
+    lags[n] = last;
+    n + usize::from(is_trough(d, last, periods))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn troughs_are_found_one_by_one() {
+        let d: Vec<f32> = (0..90)
+            .map(|i| ((i * i) as f32 * 0.21).sin().max(-0.8))
+            .collect();
+        for periods in [1..=40, 7..=88, 30..=31, 12..=89] {
+            let expected: Vec<usize> = periods
+                .clone()
+                .filter(|t| is_trough(&d, *t, &periods))
+                .collect();
+            let mut lags = vec![0; (periods.end() - periods.start()) / 2 + 2];
+            let n = find_troughs(&d, &periods, &mut lags);
+            assert_eq!(lags[..n], expected);
+        }
+    }
 
     #[test]
     fn equals_the_sums_written_out() {

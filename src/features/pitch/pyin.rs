@@ -2,10 +2,9 @@
 //! many thresholds instead of one, then the likeliest path through the
 //! recording, which is decided a fixed time behind, so that it serves live.
 
-use super::difference::{Difference, is_trough, parabolic_shift};
+use super::difference::{Difference, find_troughs, parabolic_shift};
 use super::viterbi::{Steps, Viterbi};
 use super::yin::period_samples;
-use std::ops::RangeInclusive;
 
 /// Thresholds tried, evenly from 0.01 to 1.
 const N_THRESHOLDS: usize = 100;
@@ -69,6 +68,8 @@ pub struct Pyin {
     n_frames: usize,
     /// The last frames, by frame number modulo `lag + 1`.
     observations: Vec<Observation>,
+    /// Lags of the troughs, and room for one more.
+    lags: Vec<usize>,
     troughs: Vec<Trough>,
 }
 
@@ -136,6 +137,7 @@ impl Pyin {
                     voicing: 0.0,
                 })
                 .collect(),
+            lags: vec![0; n_troughs + 1],
             troughs: Vec::with_capacity(n_troughs),
         }
     }
@@ -158,7 +160,8 @@ impl Pyin {
     pub fn push(&mut self, frame: &[f32]) {
         let (periods, rate_hz) = (self.difference.periods(), self.difference.rate_hz());
         let d = self.difference.normalised(frame);
-        find_troughs(&mut self.troughs, d, &periods);
+        let n_troughs = find_troughs(d, &periods, &mut self.lags);
+        rank_troughs(&mut self.troughs, d, &self.lags[..n_troughs]);
         share_out(&mut self.troughs, d, &self.cumulative, &self.shares);
         let observation = &mut self.observations[self.n_frames % (self.lag + 1)];
         observation.candidates.clear();
@@ -217,10 +220,11 @@ impl Pyin {
     }
 }
 
-fn find_troughs(troughs: &mut Vec<Trough>, d: &[f32], periods: &RangeInclusive<usize>) {
+/// Sees which thresholds lie above each trough.
+fn rank_troughs(troughs: &mut Vec<Trough>, d: &[f32], lags: &[usize]) {
     troughs.clear();
-    for lag in periods.clone().filter(|t| is_trough(d, *t, periods)) {
-        let depth = f64::from(d[lag]);
+    for lag in lags {
+        let depth = f64::from(d[*lag]);
         let threshold = |i: usize| i as f64 / N_THRESHOLDS as f64;
         let mut n_not_above = ((depth * N_THRESHOLDS as f64) as usize).min(N_THRESHOLDS);
         // Rounding may have missed by one.
@@ -230,7 +234,7 @@ fn find_troughs(troughs: &mut Vec<Trough>, d: &[f32], periods: &RangeInclusive<u
             n_not_above += 1;
         }
         troughs.push(Trough {
-            lag,
+            lag: *lag,
             n_not_above,
             probability: 0.0,
         });
@@ -322,7 +326,8 @@ mod tests {
         let difference = Difference::new(64, 1_000, 40.0, 500.0);
         let pyin = Pyin::new(difference, 10, 40.0, 500.0, 0);
         let mut troughs = Vec::new();
-        find_troughs(&mut troughs, &d, &(1..=2 * depths.len() - 1));
+        let lags: Vec<usize> = (0..depths.len()).map(|i| 2 * i + 1).collect();
+        rank_troughs(&mut troughs, &d, &lags);
         share_out(&mut troughs, &d, &pyin.cumulative, &pyin.shares);
         let mut expected = [0.0; 8];
         for i in 0..100 {
