@@ -8,7 +8,8 @@
 // and hears
 //   [power, n]          mean square of the latest block, samples recorded so far
 //   [Int16Array, ...]   the whole recording, after "stop"
-// The engine hears Float32Array blocks, mono, and null at the end.
+// The engine hears how many samples were recorded before its line was there,
+// then Float32Array blocks, mono, and null at the end.
 const BLOCK_SAMPLES = 2048;
 const STRETCH_SAMPLES = 65536;
 
@@ -32,6 +33,7 @@ class Capture extends AudioWorkletProcessor {
   connect(line) {
     this.line?.close();
     this.line = line;
+    line.postMessage(this.recorded);
   }
 
   stop() {

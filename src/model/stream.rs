@@ -3,21 +3,22 @@
 
 use super::encoder::Encoder;
 use super::error::ModelError;
-use super::front_ends::{FrontEnd, HOP_SAMPLES, SpeakerStream};
+use super::front_ends::{FrontEnd, SpeakerStream, WhisperEncoder};
 use super::normalize::averaged;
 use crate::features::{Extractor, FeatureMatrix};
+use std::ops::Range;
 
 /// Follows a stream from its first sample. What only looks back is computed
-/// once and kept; a front end that looks both ways reads the window anew, and
-/// only when somebody asks.
+/// once and kept; a front end that looks both ways reads the window anew, as if
+/// it were all there is, and only when somebody asks.
 ///
 /// Pieces of one length make it exact to the bit, since the speaker encoder's
 /// level moves with every piece.
 #[derive(Clone)]
 pub struct FrameStream {
-    hop_samples: usize,
     /// Frames of the window.
     n_frames: usize,
+    hop_samples: usize,
     /// Frames of the extractor in one of ours.
     per_frame: usize,
     extractor: Extractor,
@@ -25,11 +26,9 @@ pub struct FrameStream {
     waiting: FeatureMatrix,
     features: Kept,
     front_ends: Vec<Part>,
-    /// The last samples, from number `start` on, where a front end reads them
-    /// anew.
+    /// The last samples, the first being number `start`.
     samples: Vec<f32>,
     start: usize,
-    n_samples: usize,
 }
 
 /// A front end's share.
@@ -38,7 +37,7 @@ enum Part {
     /// Steps on.
     Steps(Box<SpeakerStream>, Kept),
     /// Reads the window anew.
-    Window(FrontEnd),
+    Window(Box<WhisperEncoder>),
 }
 
 /// Frames that stay as they are, the first being number `first`.
@@ -67,7 +66,7 @@ impl Kept {
     }
 
     fn forget_before(&mut self, number: usize) {
-        let n = number.saturating_sub(self.first);
+        let n = number.clamp(self.first, self.end()) - self.first;
         self.rows.drain(..n * self.width);
         self.first += n;
     }
@@ -83,17 +82,17 @@ impl FrameStream {
         let front_ends = encoder.front_ends().iter().map(|front_end| {
             Ok(match front_end {
                 FrontEnd::Speaker(speaker) => {
-                    let kept = Kept::new(front_end.n_outputs());
-                    Part::Steps(Box::new(SpeakerStream::new(speaker.clone())?), kept)
+                    let stream = SpeakerStream::new(speaker.clone())?;
+                    Part::Steps(Box::new(stream), Kept::new(front_end.n_outputs()))
                 }
-                FrontEnd::Whisper(_) => Part::Window(front_end.clone()),
+                FrontEnd::Whisper(whisper) => Part::Window(Box::new(whisper.clone())),
             })
         });
         let extractor = encoder.extractor().clone();
         let hop_samples = encoder.hop_samples();
         Ok(FrameStream {
-            hop_samples,
             n_frames: window_samples / hop_samples,
+            hop_samples,
             per_frame: hop_samples / extractor.config().hop_samples,
             waiting: FeatureMatrix::new(extractor.n_features()),
             features: Kept::new(extractor.n_features()),
@@ -101,7 +100,6 @@ impl FrameStream {
             extractor,
             samples: Vec::new(),
             start: 0,
-            n_samples: 0,
         })
     }
 
@@ -123,7 +121,6 @@ impl FrameStream {
                 kept.rows.extend_from_slice(frames.as_slice());
             }
         }
-        self.n_samples += piece.len();
         self.samples.extend_from_slice(piece);
         self.forget();
         Ok(())
@@ -131,26 +128,38 @@ impl FrameStream {
 
     /// Drops what no window will show any more.
     fn forget(&mut self) {
-        let first = self.range().start;
+        let first = self.range(self.features.end()).start;
         self.features.forget_before(first);
         for part in &mut self.front_ends {
             if let Part::Steps(_, kept) = part {
                 kept.forget_before(first);
             }
         }
-        let start = (first * self.hop_samples).min(self.n_samples);
+        let start = first * self.hop_samples;
         self.samples.drain(..start - self.start);
         self.start = start;
     }
 
-    /// Numbers of the window's frames: the last that all parts have.
-    fn range(&self) -> std::ops::Range<usize> {
+    /// Numbers of the window's frames: the last that all parts have, the
+    /// features up to number `features_end`.
+    fn range(&self, features_end: usize) -> Range<usize> {
         let steps = self.front_ends.iter().filter_map(|part| match part {
             Part::Steps(_, kept) => Some(kept.end()),
             Part::Window(_) => None,
         });
-        let end = steps.fold(self.features.end(), usize::min);
+        let end = steps.fold(features_end, usize::min);
         end.saturating_sub(self.n_frames)..end
+    }
+
+    /// The features as if the stream ended here, so that nobody waits for
+    /// pitch to be decided: what a file's last frames are, too.
+    fn features_to_the_end(&self) -> Kept {
+        let mut features = self.features.clone();
+        let mut last = self.waiting.clone();
+        self.extractor.clone().finish(&mut last);
+        let last = averaged(&last, 0..last.n_frames(), self.per_frame);
+        features.rows.extend_from_slice(last.as_slice());
+        features
     }
 
     /// The window's frames, `[frames, features]`, in the encoder's order; few
@@ -159,17 +168,20 @@ impl FrameStream {
     /// # Errors
     /// If a front end fails.
     pub fn window(&mut self) -> Result<FeatureMatrix, ModelError> {
-        let range = self.range();
-        let mut columns = vec![columns_of(&self.features, range.clone())];
+        let features = self.features_to_the_end();
+        let range = self.range(features.end());
+        let mut columns = vec![columns_of(&features, range.clone())];
         for part in &mut self.front_ends {
             columns.push(match part {
                 Part::Steps(_, kept) => columns_of(kept, range.clone()),
-                Part::Window(front_end) if range.is_empty() => {
-                    FeatureMatrix::new(front_end.n_outputs())
+                Part::Window(whisper) if range.is_empty() => {
+                    FeatureMatrix::new(whisper.n_outputs())
                 }
-                Part::Window(front_end) => {
-                    debug_assert_eq!(self.start, range.start * HOP_SAMPLES);
-                    up_to(front_end.encode(&self.samples)?, range.len())
+                Part::Window(whisper) => {
+                    // What follows the last frame is heard with it.
+                    let from = range.start * self.hop_samples - self.start;
+                    let frames = whisper.encode(&self.samples[from..])?;
+                    up_to(&frames, range.len())
                 }
             });
         }
@@ -179,7 +191,7 @@ impl FrameStream {
     }
 }
 
-fn columns_of(kept: &Kept, range: std::ops::Range<usize>) -> FeatureMatrix {
+fn columns_of(kept: &Kept, range: Range<usize>) -> FeatureMatrix {
     let mut columns = FeatureMatrix::new(kept.width);
     columns.reserve(range.len());
     for number in range {
@@ -195,7 +207,7 @@ fn from(frames: &FeatureMatrix, start: usize) -> FeatureMatrix {
 }
 
 /// The first frames.
-fn up_to(frames: FeatureMatrix, n_frames: usize) -> FeatureMatrix {
+fn up_to(frames: &FeatureMatrix, n_frames: usize) -> FeatureMatrix {
     let width = frames.n_features();
     FeatureMatrix::from_rows(frames.as_slice()[..n_frames * width].to_vec(), width)
 }

@@ -9,6 +9,9 @@ use crate::model::EmotionModel;
 
 /// From the microphone's samples to moments.
 pub struct Listener {
+    sample_rate_hz: u32,
+    /// Where the first block starts, seconds from the recording's beginning.
+    begin_s: f64,
     resampler: Resampler,
     live: Live,
     converted: Vec<f32>,
@@ -28,11 +31,18 @@ impl Listener {
         smoothing_s: f64,
     ) -> Result<Listener, AnalyzeError> {
         Ok(Listener {
+            sample_rate_hz,
+            begin_s: 0.0,
             resampler: Resampler::new(sample_rate_hz).map_err(DecodeError::from)?,
             live: Live::new(model, smoothing_s)?,
             converted: Vec::new(),
             stepped: false,
         })
+    }
+
+    /// The first block starts after so many samples of the recording.
+    pub fn begin_at(&mut self, n_samples: f64) {
+        self.begin_s = n_samples / f64::from(self.sample_rate_hz);
     }
 
     /// Changes the time constant of what is shown, seconds.
@@ -56,12 +66,16 @@ impl Listener {
         Ok(())
     }
 
-    /// The newest moment, if the blocks since the last call completed one.
+    /// The newest moment, in the recording's time, if the blocks since the last call completed one.
     ///
     /// # Errors
     /// As [`Live::ask`].
     pub fn moment(&mut self) -> Result<Option<Moment>, AnalyzeError> {
         let stepped = std::mem::take(&mut self.stepped);
-        stepped.then(|| self.live.ask()).transpose()
+        let moment = stepped.then(|| self.live.ask()).transpose()?;
+        Ok(moment.map(|moment| Moment {
+            at_s: self.begin_s + moment.at_s,
+            ..moment
+        }))
     }
 }

@@ -82,8 +82,11 @@ impl LiveLine {
         let on_block = {
             let ear = ear.clone();
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-                let block = message.data().dyn_into::<Float32Array>().ok();
-                Ear::hear(&ear, block, job, tell.clone());
+                let data = message.data();
+                match (data.as_f64(), data.dyn_into::<Float32Array>()) {
+                    (Some(n_samples), _) => Ear::begin_at(&ear, n_samples),
+                    (None, block) => Ear::hear(&ear, block.ok(), job, tell.clone()),
+                }
             })
         };
         // Setting the ear also starts the port.
@@ -112,6 +115,13 @@ impl Drop for LiveLine {
 }
 
 impl Ear {
+    /// Hears how much was recorded before.
+    fn begin_at(this: &RefCell<Ear>, n_samples: f64) {
+        if let Some(listener) = &mut this.borrow_mut().listener {
+            listener.begin_at(n_samples);
+        }
+    }
+
     /// Takes a block, or hears that it was the last.
     fn hear(
         this: &Rc<RefCell<Ear>>,

@@ -1,9 +1,10 @@
 //! The last moments of a voice while it is still speaking.
 //!
 //! [`Live`] takes samples as they come. Whenever a step of [`STEP_S`] is full
-//! it may be asked what the model makes of the last [`WINDOW_S`]: what a file's
-//! timeline shows, four times a second. Whoever is slow asks less often and
-//! falls behind no further than that.
+//! it may be asked what the model makes of the last [`WINDOW_S`] of the
+//! utterance under way: what a file's timeline shows, four times a second. As in
+//! a file each utterance begins anew; in the pauses nothing is computed. Whoever
+//! is slow asks less often and falls behind no further than that.
 
 mod smoothing;
 mod speech;
@@ -17,7 +18,7 @@ use crate::model::EmotionModel;
 use crate::model::stream::FrameStream;
 use serde::{Deserialize, Serialize};
 use smoothing::Smoothing;
-use speech::SpeechGate;
+use speech::{SpeechGate, Step};
 
 /// What the model hears at once, seconds: the window of the timeline of a
 /// file, so that the two can be laid side by side.
@@ -25,6 +26,9 @@ pub const WINDOW_S: f64 = 2.0;
 
 /// Time between two answers, seconds.
 pub const STEP_S: f64 = 0.25;
+
+/// What was said of a voice stands for this long after it, seconds.
+const HOLD_S: f64 = 1.0;
 
 const fn samples_of(seconds: f64) -> usize {
     (seconds * SAMPLE_RATE_HZ as f64) as usize
@@ -36,7 +40,7 @@ const fn samples_of(seconds: f64) -> usize {
 pub enum Hearing {
     /// A voice has just begun; there is too little of it to judge.
     Listening,
-    /// No voice within the last second.
+    /// No voice, for longer than a pause between two sentences.
     NoSpeech,
     /// A voice.
     Speech,
@@ -61,7 +65,8 @@ pub struct Moment {
     pub at_s: f64,
     /// What is heard.
     pub hearing: Hearing,
-    /// What the model makes of it; absent unless a voice is heard.
+    /// What the model makes of it; absent unless a voice is heard. In a pause
+    /// between two sentences what was last said stands.
     pub answer: Option<Answer>,
 }
 
@@ -83,9 +88,18 @@ pub struct Answer {
 /// Follows a voice in bounded memory, however long it speaks.
 pub struct Live {
     model: EmotionModel,
+    /// A stream before its first sample.
+    fresh: FrameStream,
+    /// That of the utterance under way.
     frames: FrameStream,
+    /// Steps of it.
+    n_spoken: usize,
     gate: SpeechGate,
     smoothing: Smoothing,
+    /// What was said last of the voice.
+    last: Option<Answer>,
+    /// Samples of the step before: where a voice sets in softly.
+    previous: Vec<f32>,
     /// Samples of the step under way.
     pending: Vec<f32>,
     n_steps: u64,
@@ -99,11 +113,16 @@ impl Live {
     /// # Errors
     /// [`AnalyzeError::Internal`] if the model cannot follow a stream.
     pub fn new(model: &EmotionModel, smoothing_s: f64) -> Result<Live, AnalyzeError> {
+        let fresh = model.follow(samples_of(WINDOW_S)).map_err(internal)?;
         Ok(Live {
-            frames: model.follow(samples_of(WINDOW_S)).map_err(internal)?,
             model: model.clone(),
-            gate: SpeechGate::default(),
+            frames: fresh.clone(),
+            fresh,
+            n_spoken: 0,
+            gate: SpeechGate::new(),
             smoothing: Smoothing::new(smoothing_s),
+            last: None,
+            previous: Vec::new(),
             pending: Vec::with_capacity(samples_of(STEP_S)),
             n_steps: 0,
             n_steps_asked: 0,
@@ -131,14 +150,28 @@ impl Live {
             self.pending.extend_from_slice(now);
             samples = later;
             if self.pending.len() == samples_of(STEP_S) {
-                self.frames.push(&self.pending).map_err(internal)?;
-                self.gate.push(&self.pending);
-                self.pending.clear();
-                self.n_steps += 1;
+                self.step()?;
                 stepped = true;
             }
         }
         Ok(stepped)
+    }
+
+    fn step(&mut self) -> Result<(), AnalyzeError> {
+        self.n_steps += 1;
+        let step = self.gate.push(&self.pending);
+        if step == Step::Begins {
+            self.frames = self.fresh.clone();
+            self.frames.push(&self.previous).map_err(internal)?;
+            self.n_spoken = 0;
+        }
+        if step != Step::Silent {
+            self.frames.push(&self.pending).map_err(internal)?;
+            self.n_spoken += 1;
+        }
+        std::mem::swap(&mut self.previous, &mut self.pending);
+        self.pending.clear();
+        Ok(())
     }
 
     /// What is to be said of the end of the last full step.
@@ -146,25 +179,24 @@ impl Live {
     /// # Errors
     /// [`AnalyzeError::Internal`] if the model fails.
     pub fn ask(&mut self) -> Result<Moment, AnalyzeError> {
-        let hearing = if !self.gate.is_open() {
-            Hearing::NoSpeech
-        } else if self.gate.speech_s() < MINIMUM_S {
-            Hearing::Listening
-        } else {
-            Hearing::Speech
-        };
         let elapsed_s = (self.n_steps - self.n_steps_asked) as f64 * STEP_S;
         self.n_steps_asked = self.n_steps;
-        let answer = if hearing == Hearing::Speech {
-            Some(self.answer(elapsed_s)?)
-        } else {
+        if self.gate.since_voice_s() > HOLD_S {
+            self.last = None;
             self.smoothing.reset();
-            None
+        }
+        if self.gate.is_open() && self.n_spoken as f64 * STEP_S >= MINIMUM_S {
+            self.last = Some(self.answer(elapsed_s)?);
+        }
+        let hearing = match (&self.last, self.gate.is_open()) {
+            (Some(_), _) => Hearing::Speech,
+            (None, true) => Hearing::Listening,
+            (None, false) => Hearing::NoSpeech,
         };
         Ok(Moment {
             at_s: self.n_steps as f64 * STEP_S,
             hearing,
-            answer,
+            answer: self.last.clone(),
         })
     }
 

@@ -29,10 +29,13 @@ impl Smoothing {
     }
 
     /// Changes the time constant, seconds; what is shown moves on from where
-    /// it is.
+    /// it is. A value that is no number smooths nothing.
     pub fn set_time_constant(&mut self, time_constant_s: f64) {
-        // A value that is no number smooths nothing.
-        self.time_constant_s = time_constant_s.max(0.0).min(MAX_SMOOTHING_S);
+        self.time_constant_s = if time_constant_s.is_nan() {
+            0.0
+        } else {
+            time_constant_s.clamp(0.0, MAX_SMOOTHING_S)
+        };
     }
 
     /// Takes scores, `elapsed_s` after the last; gives those to show. The first

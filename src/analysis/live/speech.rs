@@ -1,57 +1,73 @@
-//! Whether somebody speaks now.
+//! Whether somebody speaks now, as far as can be known without what comes.
 
-use super::{STEP_S, WINDOW_S};
-use crate::audio::SAMPLE_RATE_HZ;
-use std::collections::VecDeque;
+use super::STEP_S;
+use crate::analysis::speech::activity::{Activity, Frame};
 
-/// A voice that pauses for longer than this has ended, seconds.
-const PAUSE_S: f64 = 1.0;
+/// Silence that parts two utterances, seconds: two steps, and no shorter than a
+/// file's.
+const PAUSE_S: f64 = 0.5;
 
-/// Length of the pieces that are judged one by one, samples: 25 ms.
-const PIECE_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 40;
+/// Fewer active frames of 10 ms in a step are a click and no voice.
+const N_CLICK: usize = 4;
 
-/// Softer pieces hold no voice, decibels relative to full scale.
-const VOICE_DBFS: f32 = -50.0;
+/// What a step is to the utterance under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nobody speaks.
+    Silent,
+    /// Somebody begins to.
+    Begins,
+    /// The utterance goes on, if only in a short pause.
+    GoesOn,
+}
 
 /// Opens with a voice, closes when it has paused.
-#[derive(Clone, Debug, Default)]
 pub struct SpeechGate {
-    /// Seconds of voice in each of the last steps, the newest last.
-    steps_s: VecDeque<f64>,
+    activity: Activity,
+    frames: Vec<Frame>,
+    open: bool,
+    since_voice_s: f64,
 }
 
 impl SpeechGate {
-    /// Takes the next step's samples.
-    pub fn push(&mut self, samples: &[f32]) {
-        let n_voiced = samples
-            .chunks(PIECE_SAMPLES)
-            .filter(|p| is_voice(p))
-            .count();
-        let voiced_s = (n_voiced * PIECE_SAMPLES) as f64 / f64::from(SAMPLE_RATE_HZ);
-        self.steps_s.push_back(voiced_s);
-        if self.steps_s.len() > steps_in(WINDOW_S) {
-            self.steps_s.pop_front();
+    /// Before anything was heard.
+    pub fn new() -> SpeechGate {
+        SpeechGate {
+            activity: Activity::causal(),
+            frames: Vec::new(),
+            open: false,
+            since_voice_s: f64::INFINITY,
         }
     }
 
-    /// Whether there was a voice within the last [`PAUSE_S`].
+    /// Takes the next step's samples.
+    pub fn push(&mut self, samples: &[f32]) -> Step {
+        self.frames.clear();
+        self.activity.push(samples, &mut self.frames);
+        if self.frames.iter().filter(|f| f.active).count() >= N_CLICK {
+            self.since_voice_s = 0.0;
+            return if std::mem::replace(&mut self.open, true) {
+                Step::GoesOn
+            } else {
+                Step::Begins
+            };
+        }
+        self.since_voice_s += STEP_S;
+        self.open &= self.since_voice_s < PAUSE_S;
+        if self.open {
+            Step::GoesOn
+        } else {
+            Step::Silent
+        }
+    }
+
+    /// Whether an utterance is under way.
     pub fn is_open(&self) -> bool {
-        let recent = self.steps_s.iter().rev().take(steps_in(PAUSE_S));
-        recent.sum::<f64>() > 0.0
+        self.open
     }
 
-    /// How much of the last [`WINDOW_S`] was voice, seconds.
-    pub fn speech_s(&self) -> f64 {
-        self.steps_s.iter().sum()
+    /// Time since the last step with a voice, seconds.
+    pub fn since_voice_s(&self) -> f64 {
+        self.since_voice_s
     }
-}
-
-const fn steps_in(seconds: f64) -> usize {
-    (seconds / STEP_S) as usize
-}
-
-/// Whether a piece is loud enough to be a voice.
-fn is_voice(piece: &[f32]) -> bool {
-    let power = piece.iter().map(|s| s * s).sum::<f32>() / piece.len().max(1) as f32;
-    10.0 * power.max(1e-10).log10() > VOICE_DBFS
 }

@@ -29,8 +29,10 @@ const LOUD_DBFS: f32 = -40.0;
 const N_FRAME: usize = 400;
 
 /// Compares each frame's level with the quietest around it.
-#[derive(Default)]
 pub struct Activity {
+    /// How far ahead the room's level is looked for, frames, the judged one
+    /// included.
+    n_after: usize,
     /// Samples from half a frame before the next centre on.
     samples: Vec<f32>,
     begun: bool,
@@ -40,7 +42,28 @@ pub struct Activity {
     n_before: usize,
 }
 
+impl Default for Activity {
+    fn default() -> Activity {
+        Activity::looking_ahead(N_AFTER)
+    }
+}
+
 impl Activity {
+    /// Judges a frame at once, by what came before it.
+    pub fn causal() -> Activity {
+        Activity::looking_ahead(1)
+    }
+
+    fn looking_ahead(n_after: usize) -> Activity {
+        Activity {
+            n_after,
+            samples: Vec::new(),
+            begun: false,
+            levels_db: VecDeque::new(),
+            n_before: 0,
+        }
+    }
+
     /// Takes the next samples and appends the frames that are judged.
     pub fn push(&mut self, samples: &[f32], frames: &mut Vec<Frame>) {
         if !self.begun {
@@ -56,7 +79,7 @@ impl Activity {
             at += HOP_SAMPLES;
         }
         self.samples.drain(..at);
-        while self.levels_db.len() > self.n_before + N_AFTER {
+        while self.levels_db.len() > self.n_before + self.n_after {
             self.judge(frames);
         }
     }
@@ -72,7 +95,7 @@ impl Activity {
     fn judge(&mut self, frames: &mut Vec<Frame>) {
         let levels = self.levels_db.make_contiguous();
         let level_db = levels[self.n_before];
-        let room_db = levels[..levels.len().min(self.n_before + N_AFTER)]
+        let room_db = levels[..levels.len().min(self.n_before + self.n_after)]
             .windows(N_SMOOTH.min(levels.len()))
             .map(|w| w.iter().sum::<f32>() / w.len() as f32)
             .fold(f32::INFINITY, f32::min);

@@ -1,7 +1,7 @@
 //! Where somebody speaks: a stream of samples becomes stretches of speech
 //! between pauses.
 
-mod activity;
+pub(super) mod activity;
 mod segmenter;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
