@@ -3,7 +3,7 @@
 
 use super::speech::{MAX_SPAN_S, SpeechDetector};
 use super::waveform::Outline;
-use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Window};
+use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window};
 use crate::audio::decode::Truncation;
 use crate::audio::{Clip, ClipReader, SAMPLE_RATE_HZ};
 use crate::emotion::Scores;
@@ -90,9 +90,27 @@ impl Analyzer {
         &self.windows
     }
 
+    /// The outline of what has been heard.
+    pub fn waveform(&self) -> Waveform {
+        self.outline.waveform()
+    }
+
     /// How much has been heard, seconds.
     pub fn heard_s(&self) -> f64 {
         seconds_of(self.n_samples)
+    }
+
+    /// What the utterances judged so far carry together; `None` before the
+    /// first verdict.
+    pub fn so_far(&self) -> Option<Verdict> {
+        self.judged().next()?;
+        Some(self.verdict(Scores::mean(self.judged())))
+    }
+
+    /// The scores of every verdict and the utterance's length, seconds.
+    fn judged(&self) -> impl Iterator<Item = (Scores, f32)> {
+        let weigh = |u: &Utterance| Some((u.verdict?.scores, (u.end_s - u.start_s) as f32));
+        self.utterances.iter().filter_map(weigh)
     }
 
     /// Takes the next samples, mono at 16 kHz.
@@ -228,11 +246,7 @@ impl Analyzer {
             }
             None
         };
-        let judged = || {
-            let weigh = |u: &Utterance| Some((u.verdict?.scores, (u.end_s - u.start_s) as f32));
-            self.utterances.iter().filter_map(weigh)
-        };
-        if judged().next().is_none() {
+        if self.judged().next().is_none() {
             let longest_s = |longest: f64, u: &Utterance| longest.max(u.end_s - u.start_s);
             return Err(if self.utterances.is_empty() {
                 AnalyzeError::NoSpeech { duration_s }
@@ -240,7 +254,7 @@ impl Analyzer {
                 too_short(self.utterances.iter().fold(0.0, longest_s))
             });
         }
-        let scores = scores.unwrap_or_else(|| Scores::mean(judged()));
+        let scores = scores.unwrap_or_else(|| Scores::mean(self.judged()));
         let Verdict {
             label,
             confidence,

@@ -13,6 +13,12 @@ pub enum AnalyzeError {
     /// The file has no bytes.
     #[error("the file is empty; choose a file that holds a recording")]
     EmptyFile,
+    /// The file's bytes could not be read.
+    #[error("the file could not be read ({reason}); check that it is still where it was")]
+    Unreadable {
+        /// The system's word.
+        reason: String,
+    },
     /// No decoder recognises the bytes.
     #[error("this is not audio that can be read here; use WAV, FLAC, MP3, Ogg Vorbis or AAC/M4A")]
     NotAudio,
@@ -82,6 +88,7 @@ impl From<DecodeError> for AnalyzeError {
     fn from(error: DecodeError) -> AnalyzeError {
         match error {
             DecodeError::Empty => AnalyzeError::EmptyFile,
+            DecodeError::Unreadable { reason } => AnalyzeError::Unreadable { reason },
             DecodeError::NotAudio => AnalyzeError::NotAudio,
             DecodeError::UnsupportedCodec { codec } => AnalyzeError::UnsupportedCodec { codec },
             DecodeError::Damaged { .. } => AnalyzeError::Damaged,

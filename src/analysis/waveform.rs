@@ -68,6 +68,14 @@ impl Outline {
         self.filled = self.stretch_samples;
     }
 
+    /// What there is so far.
+    pub fn waveform(&self) -> Waveform {
+        Waveform {
+            extremes: self.extremes.clone(),
+            stretch_samples: self.stretch_samples,
+        }
+    }
+
     pub fn finish(self) -> Waveform {
         Waveform {
             extremes: self.extremes,

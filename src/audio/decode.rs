@@ -5,8 +5,11 @@
 //! AAC and ALAC in M4A.
 
 use super::Clip;
+use super::metered::Metered;
 use super::resample::{ResampleError, Resampler};
 use std::io::{Cursor, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
@@ -24,6 +27,12 @@ pub enum DecodeError {
     /// No container format recognises the bytes.
     #[error("no audio format recognises the bytes")]
     NotAudio,
+    /// The bytes could not be had.
+    #[error("the file could not be read: {reason}")]
+    Unreadable {
+        /// The system's word.
+        reason: String,
+    },
     /// A container without a codec that can be decoded.
     #[error("unsupported codec: {codec}")]
     UnsupportedCodec {
@@ -65,6 +74,9 @@ pub struct ClipReader {
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
     expected_frames: Option<u64>,
+    /// How many bytes have been read, and how many there are.
+    place: Arc<AtomicU64>,
+    n_bytes: Option<u64>,
     /// Known from the first decoded packet: what a container says of the rate
     /// can be half of what the codec gives (AAC with spectral band replication).
     source: Option<Source>,
@@ -85,8 +97,8 @@ impl ClipReader {
     /// Opens a file. `name` hints at the format by its extension; the bytes decide.
     ///
     /// # Errors
-    /// [`DecodeError::Empty`], [`DecodeError::NotAudio`],
-    /// [`DecodeError::UnsupportedCodec`].
+    /// [`DecodeError::Empty`], [`DecodeError::Unreadable`],
+    /// [`DecodeError::NotAudio`], [`DecodeError::UnsupportedCodec`].
     pub fn open(source: Box<dyn MediaSource>, name: &str) -> Result<ClipReader, DecodeError> {
         let n_bytes = source.byte_len();
         if n_bytes == Some(0) {
@@ -96,7 +108,8 @@ impl ClipReader {
         if let Some((_, extension)) = name.rsplit_once('.') {
             hint.with_extension(extension);
         }
-        let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
+        let (source, place) = Metered::new(source);
+        let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
         let format = symphonia::default::get_probe()
             .probe(
                 &hint,
@@ -104,7 +117,15 @@ impl ClipReader {
                 FormatOptions::default(),
                 MetadataOptions::default(),
             )
-            .map_err(|_| DecodeError::NotAudio)?;
+            .map_err(|error| match error {
+                // Bytes that merely run out say that this is no such format.
+                SymphoniaError::IoError(e) if e.kind() != ErrorKind::UnexpectedEof => {
+                    DecodeError::Unreadable {
+                        reason: e.to_string(),
+                    }
+                }
+                _ => DecodeError::NotAudio,
+            })?;
         let track = format
             .default_track(TrackType::Audio)
             .ok_or(DecodeError::NotAudio)?;
@@ -129,6 +150,8 @@ impl ClipReader {
             decoder,
             track_id,
             expected_frames,
+            place,
+            n_bytes,
             source: None,
             n_channels: 0,
             interleaved: Vec::new(),
@@ -149,10 +172,21 @@ impl ClipReader {
         self.n_channels
     }
 
-    /// How much of the file has been read, `0..=1`, where its length is known.
+    /// How much of the file has been read, `0..=1`: of its frames where their
+    /// number is known, else of its bytes.
     pub fn fraction(&self) -> Option<f32> {
-        let expected = self.expected_frames.filter(|n| *n > 0)?;
-        Some((self.n_frames as f64 / expected as f64).min(1.0) as f32)
+        let (n_read, n_all) = match self.expected_frames {
+            Some(n_frames) => (self.n_frames, n_frames),
+            None => (self.place.load(Ordering::Relaxed), self.n_bytes?),
+        };
+        (n_all > 0).then(|| (n_read as f64 / n_all as f64).min(1.0) as f32)
+    }
+
+    /// The length that the file promises, seconds, where it does; known from
+    /// the first packet on.
+    pub fn expected_s(&self) -> Option<f64> {
+        let rate_hz = self.source_rate_hz()?;
+        Some(self.expected_frames? as f64 / f64::from(rate_hz))
     }
 
     /// Decodes the next packet and appends its samples, mono at 16 kHz, to
@@ -245,7 +279,7 @@ impl ClipReader {
     pub fn truncation(&self) -> Option<Truncation> {
         let rate_hz = f64::from(self.source_rate_hz()?);
         let read_s = self.n_frames as f64 / rate_hz;
-        let expected_s = self.expected_frames.map(|n| n as f64 / rate_hz);
+        let expected_s = self.expected_s();
         let short = expected_s.is_some_and(|expected| read_s < expected - 0.05);
         (short || self.ended_early).then_some(Truncation {
             read_s,

@@ -2,9 +2,12 @@
 //! its loudness kept.
 
 pub mod decode;
+mod metered;
 pub mod resample;
+mod sound;
 
 pub use decode::{ClipReader, DecodeError, Decoded, load};
+pub use sound::{SampleReader, SoundReader};
 
 /// The rate every clip has after this floor, in hertz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;

@@ -1,5 +1,5 @@
 //! The worker: the whole engine, off the page's thread.
 
-fn main() {
-    undertone::worker::agent::run();
+fn main() -> Result<(), wasm_bindgen::JsValue> {
+    undertone::worker::agent::run()
 }

@@ -173,7 +173,7 @@ impl Page {
                 return;
             }
             match recording {
-                Ok(recording) => self.analyze_file(attempt, recording, Origin::Microphone),
+                Ok(recording) => self.analyze_file(recording, Origin::Microphone),
                 Err(error) => self.fail(Fault::Capture(error)),
             }
         });
@@ -194,9 +194,9 @@ impl Page {
         if self.phase.get_untracked() == Phase::Recording {
             return;
         }
-        let attempt = self.begin();
+        self.begin();
         match file {
-            Ok(file) => self.analyze_file(attempt, file, Origin::File),
+            Ok(file) => self.analyze_file(file, Origin::File),
             Err(error) => self.fail(Fault::File(error)),
         }
     }
@@ -213,38 +213,27 @@ impl Page {
             let file = SoundFile::fetch(name, &format!("samples/{name}")).await;
             if self.is_current(attempt) {
                 match file {
-                    Ok(file) => self.analyze_file(attempt, file, Origin::File),
+                    Ok(file) => self.analyze_file(file, Origin::File),
                     Err(error) => self.fail(Fault::File(error)),
                 }
             }
         });
     }
 
-    fn analyze_file(self, attempt: u32, sound: SoundFile, origin: Origin) {
+    fn analyze_file(self, sound: SoundFile, origin: Origin) {
         self.progress.set(0.0);
         self.phase.set(Phase::Analyzing);
         self.say(text::SAID_ANALYZING);
-        spawn_local(async move {
-            let bytes = sound.read().await;
-            if !self.is_current(attempt) {
-                return;
-            }
-            match (bytes, self.client()) {
-                (Ok(bytes), Some(client)) => {
-                    let name = sound.name().to_owned();
-                    let task = Task {
-                        sound,
-                        origin,
-                        tried_browser: origin == Origin::Microphone,
-                    };
-                    self.devices
-                        .update_value(|devices| devices.task = Some(task));
-                    client.analyze(Sound::File { name, bytes });
-                }
-                (Err(error), _) => self.fail(Fault::File(error)),
-                (Ok(_), None) => {}
-            }
-        });
+        let task = Task {
+            sound: sound.clone(),
+            origin,
+            tried_browser: origin == Origin::Microphone,
+        };
+        self.devices
+            .update_value(|devices| devices.task = Some(task));
+        if let Some(client) = self.client() {
+            client.analyze(Sound::File(sound));
+        }
     }
 
     fn hear(self, update: Update) {
@@ -264,6 +253,7 @@ impl Page {
             Update::Moment(moment) => self.hear_moment(moment),
             Update::Deaf(_) => self.live.deaf.set(true),
             Update::Progress(fraction) => self.progress.set(fraction),
+            Update::Partial(_) => {}
             Update::Done(analysis) => {
                 let task = self
                     .devices

@@ -55,6 +55,7 @@ impl Fault {
         match self {
             Fault::Analyze(error) => match error {
                 AnalyzeError::EmptyFile => "empty-file",
+                AnalyzeError::Unreadable { .. } => "unreadable",
                 AnalyzeError::NotAudio => "not-audio",
                 AnalyzeError::UnsupportedCodec { .. } => "unsupported-codec",
                 AnalyzeError::Damaged => "damaged",
@@ -76,7 +77,6 @@ impl Fault {
                 CaptureError::Unsupported { .. } => "mic-unsupported",
             },
             Fault::File(error) => match error {
-                FileError::TooLarge { .. } => "too-large",
                 FileError::Unreadable { .. } => "unreadable",
                 FileError::NotFetched { .. } => "not-fetched",
                 FileError::NoFile => "no-file",

@@ -4,7 +4,6 @@ use super::state::{Fault, Origin, Outcome};
 use crate::analysis::live::{Hearing, Moment};
 use crate::analysis::{AnalyzeError, Notice, Utterance};
 use crate::emotion::Emotion;
-use crate::web::files::MAX_FILE_BYTES;
 use crate::web::{CaptureError, FileError};
 use crate::worker::client::EngineState;
 
@@ -386,6 +385,10 @@ fn analyze_error(error: &AnalyzeError) -> Advice {
         AnalyzeError::EmptyFile => {
             advice("This file is empty", "choose one that holds a recording.")
         }
+        AnalyzeError::Unreadable { .. } => advice(
+            "The browser could not read this file",
+            "check that it is still where it was, then choose it again.",
+        ),
         AnalyzeError::NotAudio => advice(
             "This is not audio that can be read here",
             "choose a WAV, FLAC, MP3, Ogg or M4A file.",
@@ -464,14 +467,6 @@ fn capture_error(error: &CaptureError) -> Advice {
 
 fn file_error(error: &FileError) -> Advice {
     match error {
-        FileError::TooLarge { n_bytes } => advice(
-            "This file is too large",
-            format!(
-                "it has {:.1} GB; cut it or compress it below {:.0} GB.",
-                n_bytes / 1e9,
-                MAX_FILE_BYTES / 1e9
-            ),
-        ),
         FileError::Unreadable { .. } => advice(
             "The browser could not read this file",
             "check that it is still where it was, then choose it again.",
@@ -541,7 +536,7 @@ mod tests {
             Fault::Analyze(AnalyzeError::EmptyFile),
             Fault::Analyze(AnalyzeError::Silent { peak_db: -80.0 }),
             Fault::Capture(CaptureError::Denied),
-            Fault::File(FileError::TooLarge { n_bytes: 3.2e9 }),
+            Fault::File(FileError::NoFile),
             Fault::Save,
         ];
         for given in faults {

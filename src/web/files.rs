@@ -6,19 +6,9 @@ use thiserror::Error;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 
-/// Largest file read, bytes. The whole file must lie in the worker's memory,
-/// and one piece of that is at most 2 GiB.
-pub const MAX_FILE_BYTES: f64 = 2e9;
-
 /// Why a file could not be had.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum FileError {
-    /// Over [`MAX_FILE_BYTES`].
-    #[error("the file has {n_bytes} bytes, more than {MAX_FILE_BYTES}")]
-    TooLarge {
-        /// Its size, bytes.
-        n_bytes: f64,
-    },
     /// The browser could not read it, e.g. because it was moved meanwhile.
     #[error("the file could not be read: {reason}")]
     Unreadable {
@@ -122,16 +112,15 @@ impl SoundFile {
         &self.blob
     }
 
-    /// Reads all bytes.
+    pub(crate) fn as_js(&self) -> &wasm_bindgen::JsValue {
+        &self.blob
+    }
+
+    /// Reads all bytes into memory, which only a small file has room in.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`], [`FileError::Unreadable`].
+    /// [`FileError::Unreadable`].
     pub async fn read(&self) -> Result<Buffer, FileError> {
-        if self.n_bytes() > MAX_FILE_BYTES {
-            return Err(FileError::TooLarge {
-                n_bytes: self.n_bytes(),
-            });
-        }
         let unreadable = |thrown: wasm_bindgen::JsValue| FileError::Unreadable {
             reason: reason(&thrown),
         };

@@ -1,6 +1,7 @@
 //! The browser: microphone, files, playback, downloads. Bytes, samples and
 //! errors only; it knows no emotion. Raw JavaScript values never leave it.
 
+mod blob_source;
 pub mod buffer;
 pub mod capture;
 pub mod decode;
@@ -12,6 +13,7 @@ pub mod storage;
 pub mod view;
 pub mod wav;
 
+pub use blob_source::BlobSource;
 pub use buffer::Buffer;
 pub use capture::{CaptureError, Feed, Recorder};
 pub use decode::Recording;

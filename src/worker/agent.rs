@@ -1,79 +1,151 @@
 //! The worker's end of the line: hears the page, fetches the model, answers.
 
-use super::live_line;
+use super::live_line::{self, LiveLine};
 use super::protocol::{Event, Request};
-use super::session::{Audio, Session};
+use super::session::{Audio, Next, Session};
+use crate::web::BlobSource;
 use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Uint8Array};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, MessagePort, Response};
+use web_sys::{
+    Blob, DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort, Response,
+};
 
 /// Runs the worker until the page ends it.
-pub fn run() {
+///
+/// # Errors
+/// What the browser throws if it has no message channels.
+pub fn run() -> Result<(), JsValue> {
     console_error_panic_hook::set_once();
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    let session = Rc::new(RefCell::new(Session::default()));
-    let mut line = None;
+    let agent = Rc::new(Agent {
+        session: RefCell::default(),
+        turns: MessageChannel::new()?,
+        working: Cell::new(false),
+        line: RefCell::new(None),
+        scope: scope.clone(),
+    });
     let heard = {
-        let scope = scope.clone();
-        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-            let Some((request, audio)) = read(&message) else {
-                web_sys::console::error_1(&"the page sent what is no request".into());
-                return;
-            };
-            let port = message
-                .data()
-                .dyn_into::<Array>()
-                .ok()
-                .and_then(|parts| parts.get(1).dyn_into::<MessagePort>().ok());
-            let live_scope = scope.clone();
-            let tell_live = move |event: Event| post(&live_scope, &event);
-            let Some(request) =
-                live_line::receive(&mut line, &session.borrow(), request, port, tell_live)
-            else {
-                return;
-            };
-            let tell = teller(&scope);
-            let model_url = session
-                .borrow_mut()
-                .receive(request, audio, &mut *tell.borrow_mut());
-            if let Some(url) = model_url {
-                let (scope, session) = (scope.clone(), session.clone());
-                wasm_bindgen_futures::spawn_local(async move {
-                    let bytes = fetch(&scope, &url).await.map_err(|thrown| words(&thrown));
-                    let tell = teller(&scope);
-                    session
-                        .borrow_mut()
-                        .model_arrived(bytes, &mut *tell.borrow_mut());
-                });
-            }
-        })
+        let agent = agent.clone();
+        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| agent.hear(&message))
+    };
+    let turn = {
+        let agent = agent.clone();
+        Closure::<dyn FnMut()>::new(move || agent.work())
     };
     scope.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-    // The worker lives until it is ended, and its ear with it.
+    agent
+        .turns
+        .port1()
+        .set_onmessage(Some(turn.as_ref().unchecked_ref()));
+    // The worker lives until it is ended, and its ears with it.
     heard.forget();
+    turn.forget();
     post(&scope, &Session::hello());
+    Ok(())
 }
 
-fn teller(scope: &DedicatedWorkerGlobalScope) -> RefCell<impl FnMut(Event) + use<>> {
-    let scope = scope.clone();
-    RefCell::new(move |event| post(&scope, &event))
+/// The session and its place in the browser.
+struct Agent {
+    session: RefCell<Session>,
+    /// Between two steps of work the worker writes to itself, and so hears
+    /// what the page has sent meanwhile. A timer would wait 4 ms every time.
+    turns: MessageChannel,
+    /// Whether such a letter is under way.
+    working: Cell<bool>,
+    /// The line from the microphone, while a voice is followed.
+    line: RefCell<Option<LiveLine>>,
+    scope: DedicatedWorkerGlobalScope,
 }
 
-/// A message is `[request as JSON, buffer?]`.
+impl Agent {
+    fn hear(self: &Rc<Agent>, message: &MessageEvent) {
+        let Some((request, audio)) = read(message) else {
+            web_sys::console::error_1(&"the page sent what is no request".into());
+            return;
+        };
+        let Some(request) = self.receive_live(request, message) else {
+            return;
+        };
+        let next = self
+            .session
+            .borrow_mut()
+            .receive(request, audio, &mut |event| post(&self.scope, &event));
+        match next {
+            Next::Wait => {}
+            Next::Work => self.take_turn(),
+            Next::Fetch(url) => {
+                let agent = self.clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let bytes = fetch(&agent.scope, &url).await;
+                    agent
+                        .session
+                        .borrow_mut()
+                        .model_arrived(bytes.map_err(|thrown| words(&thrown)), &mut |event| {
+                            post(&agent.scope, &event)
+                        });
+                });
+            }
+        }
+    }
+
+    /// Gives back what does not concern the line from the microphone.
+    fn receive_live(&self, request: Request, message: &MessageEvent) -> Option<Request> {
+        let port = message
+            .data()
+            .dyn_into::<Array>()
+            .ok()
+            .and_then(|parts| parts.get(1).dyn_into::<MessagePort>().ok());
+        let scope = self.scope.clone();
+        live_line::receive(
+            &mut self.line.borrow_mut(),
+            &self.session.borrow(),
+            request,
+            port,
+            move |event: Event| post(&scope, &event),
+        )
+    }
+
+    fn take_turn(&self) {
+        if self.working.replace(true) {
+            return;
+        }
+        if let Err(thrown) = self.turns.port2().post_message(&JsValue::UNDEFINED) {
+            web_sys::console::error_1(&thrown);
+        }
+    }
+
+    fn work(&self) {
+        self.working.set(false);
+        let more = self
+            .session
+            .borrow_mut()
+            .work(&mut |event| post(&self.scope, &event));
+        if more {
+            self.take_turn();
+        }
+    }
+}
+
+/// A message is `[request as JSON, file, buffer or port?]`.
 fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
     let parts = message.data().dyn_into::<Array>().ok()?;
     let request: Request = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
-    let buffer = parts.get(1).dyn_into::<ArrayBuffer>().ok();
-    let audio = match (&request, buffer) {
-        (Request::AnalyzeFile { .. }, Some(buffer)) => {
-            Audio::File(Uint8Array::new(&buffer).to_vec())
-        }
-        (Request::AnalyzeSamples { .. }, Some(buffer)) => {
-            Audio::Samples(Float32Array::new(&buffer).to_vec())
-        }
+    let beside = parts.get(1);
+    // What did not come as it should is not there, and the answer says so.
+    let audio = match &request {
+        Request::AnalyzeFile { .. } => beside
+            .dyn_into::<Blob>()
+            .ok()
+            .and_then(|blob| BlobSource::new(blob).ok())
+            .map_or(Audio::None, |source| Audio::File(Box::new(source))),
+        Request::AnalyzeSamples { .. } => beside
+            .dyn_into::<ArrayBuffer>()
+            .map_or(Audio::None, |buffer| {
+                Audio::Samples(Float32Array::new(&buffer).to_vec())
+            }),
         _ => Audio::None,
     };
     Some((request, audio))

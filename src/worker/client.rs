@@ -1,12 +1,12 @@
 //! The page's end of the line: starts the worker, queues one job, notices
 //! when the worker dies and starts another.
 
-use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
+use super::protocol::{Event, JobId, PROTOCOL_VERSION, Partial, Request};
 use super::session::version_mismatch;
 use crate::analysis::live::Moment;
 use crate::analysis::{Analysis, AnalyzeError};
 use crate::model::shipped;
-use crate::web::{Buffer, Feed};
+use crate::web::{Buffer, Feed, SoundFile};
 use gloo::timers::callback::Timeout;
 use js_sys::Array;
 use std::cell::RefCell;
@@ -20,6 +20,10 @@ const WORKER_URL: &str = "worker-loader.js";
 /// An engine that shows no progress for this long will never be ready,
 /// milliseconds.
 const DEADLINE_MS: u32 = 30_000;
+
+/// A worker that was asked to break a job off and has not done so after this
+/// long hangs, milliseconds; it listens every few tenths of a second.
+const CANCEL_DEADLINE_MS: u32 = 8_000;
 
 /// How often a worker that died is replaced without asking.
 const N_RESTARTS: u32 = 1;
@@ -58,6 +62,8 @@ pub enum Update {
     Moment(Moment),
     /// The voice is not followed any longer.
     Deaf(AnalyzeError),
+    /// What the job has found since it last said so.
+    Partial(Box<Partial>),
     /// The job's answer.
     Done(Box<Analysis>),
     /// The job has none.
@@ -67,13 +73,8 @@ pub enum Update {
 /// What is to be analysed.
 #[derive(Clone, Debug)]
 pub enum Sound {
-    /// A file's bytes.
-    File {
-        /// A hint for the decoder.
-        name: String,
-        /// All of it.
-        bytes: Buffer,
-    },
+    /// A file, which the worker reads by itself.
+    File(SoundFile),
     /// Mono 32-bit float samples.
     Samples {
         /// The samples.
@@ -102,6 +103,8 @@ struct Inner {
     /// The voice that is followed, if one is.
     live: Option<JobId>,
     deadline: Option<Timeout>,
+    /// The job that is being broken off, and how long that may take.
+    cancelling: Option<(JobId, Timeout)>,
 }
 
 /// A worker and the ears on it, which must live as long.
@@ -134,6 +137,7 @@ impl Client {
             job: None,
             live: None,
             deadline: None,
+            cancelling: None,
         })));
         client.spawn();
         client
@@ -242,14 +246,33 @@ impl Client {
         self.0.borrow_mut().live = None;
     }
 
-    /// Breaks the job off. The worker computes without a pause and cannot be
-    /// interrupted, so one that has begun is ended and another started; the
-    /// browser has its program and the model at hand.
+    /// Breaks the job off. Nothing more is heard of it from now on; the worker
+    /// itself ends it after the step it is at.
     pub fn cancel(&self) {
         let job = self.0.borrow_mut().job.take();
-        if let Some((_, None)) = job {
-            self.spawn();
-        }
+        let Some((job, None)) = job else {
+            return;
+        };
+        let client = self.clone();
+        let deadline = Timeout::new(CANCEL_DEADLINE_MS, move || {
+            client.die("it did not break the last analysis off");
+        });
+        self.0.borrow_mut().cancelling = Some((job, deadline));
+        self.post(&Request::Cancel { job }, None);
+    }
+
+    /// Holds the job, or takes it up again.
+    pub fn pause(&self, paused: bool) {
+        let Some((job, None)) = self.0.borrow().job else {
+            return;
+        };
+        self.post(
+            &match paused {
+                true => Request::Pause { job },
+                false => Request::Resume { job },
+            },
+            None,
+        );
     }
 
     fn spawn(&self) {
@@ -258,6 +281,7 @@ impl Client {
             inner.worker = None;
             inner.live = None;
             inner.next_model = None;
+            inner.cancelling = None;
         }
         self.enter(EngineState::Starting);
         match self.open_line() {
@@ -345,6 +369,11 @@ impl Client {
                 self.let_go();
                 self.tell(Update::Deaf(error));
             }
+            Event::Partial { job, partial } => {
+                if self.is_current(job) {
+                    self.tell(Update::Partial(partial));
+                }
+            }
             Event::Done { job, analysis } => self.finish(job, Update::Done(analysis)),
             Event::Failed { job, error } => self.finish(job, Update::Failed(error)),
         }
@@ -355,6 +384,12 @@ impl Client {
     }
 
     fn finish(&self, job: JobId, update: Update) {
+        {
+            let mut inner = self.0.borrow_mut();
+            if inner.cancelling.as_ref().is_some_and(|(c, _)| *c == job) {
+                inner.cancelling = None;
+            }
+        }
         if self.is_current(job) {
             {
                 let mut inner = self.0.borrow_mut();
@@ -378,8 +413,9 @@ impl Client {
             }
         };
         match ready {
-            Some((job, Sound::File { name, bytes })) => {
-                self.post(&Request::AnalyzeFile { job, name }, Some(bytes.as_js()));
+            Some((job, Sound::File(file))) => {
+                let name = file.name().to_owned();
+                self.post(&Request::AnalyzeFile { job, name }, Some(file.as_js()));
             }
             Some((
                 job,
@@ -398,15 +434,17 @@ impl Client {
         }
     }
 
-    /// Sends `[request as JSON, buffer or port?]`; what is beside the request
-    /// is handed over.
+    /// Sends `[request as JSON, file, buffer or port?]`; all but a file is handed
+    /// over.
     fn post(&self, request: &Request, beside: Option<&JsValue>) {
         let json = serde_json::to_string(request).expect("requests are plain data");
         let message = Array::of1(&JsValue::from_str(&json));
         let handed_over = Array::new();
         if let Some(beside) = beside {
             message.push(beside);
-            handed_over.push(beside);
+            if !beside.is_instance_of::<web_sys::Blob>() {
+                handed_over.push(beside);
+            }
         }
         let sent = match &self.0.borrow().worker {
             Some(line) => line

@@ -1,7 +1,8 @@
 //! The conversation between page and worker: [`protocol`] is the words,
-//! [`session`] what the worker does with them, `agent` the worker's and
-//! `client` the page's end of the line.
+//! [`session`] what the worker does with them, one job at a time, `agent` the
+//! worker's and `client` the page's end of the line.
 
+mod job;
 pub mod live;
 pub mod protocol;
 pub mod session;

@@ -1,17 +1,14 @@
-//! Plain requests and events. Audio travels beside them in transferred
-//! buffers, never inside.
-//!
-//! There is no request to cancel: the worker computes without a pause and
-//! would hear it only when done. To break a job off, the page ends the worker
-//! and starts another.
+//! Plain requests and events. Audio travels beside them, never inside: samples
+//! in transferred buffers, files as the browser's own handle, which the worker
+//! reads piece by piece.
 
 use crate::analysis::live::Moment;
-use crate::analysis::{Analysis, AnalyzeError};
+use crate::analysis::{Analysis, AnalyzeError, Utterance, Verdict, Waveform};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes. Worker files carry no content hash, so
 /// a stale one must be noticed by the first message.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Names one request; every answer carries it, and late answers are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +26,8 @@ pub enum Request {
         /// Address of the model file, relative to the worker's program.
         model_url: String,
     },
-    /// Analyse a file whose bytes are transferred beside this message.
+    /// Analyse a file that comes beside this message. A worker has one job at
+    /// a time; another one under way is broken off.
     AnalyzeFile {
         /// The request's name.
         job: JobId,
@@ -59,6 +57,37 @@ pub enum Request {
         /// The time constant.
         smoothing_s: f64,
     },
+    /// Break a job off; it is answered with [`AnalyzeError::Cancelled`].
+    Cancel {
+        /// The request broken off.
+        job: JobId,
+    },
+    /// Do nothing more of a job until [`Request::Resume`].
+    Pause {
+        /// The request held.
+        job: JobId,
+    },
+    /// Go on with a job that was held.
+    Resume {
+        /// The request taken up again.
+        job: JobId,
+    },
+}
+
+/// What is known of a long recording while it is still being read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    /// How much has been heard, seconds.
+    pub heard_s: f64,
+    /// The whole length, seconds, where the file says.
+    pub duration_s: Option<f64>,
+    /// What has been judged since the last part.
+    pub utterances: Vec<Utterance>,
+    /// What all that has been judged carries together; absent before the
+    /// first verdict.
+    pub verdict: Option<Verdict>,
+    /// The outline of all that has been heard.
+    pub waveform: Waveform,
 }
 
 /// What the worker answers.
@@ -100,6 +129,13 @@ pub enum Event {
         job: JobId,
         /// The moment.
         moment: Moment,
+    },
+    /// What a job has found since it last said so; only of long recordings.
+    Partial {
+        /// The request answered.
+        job: JobId,
+        /// What there is.
+        partial: Box<Partial>,
     },
     /// A job's answer.
     Done {

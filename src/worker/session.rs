@@ -1,37 +1,43 @@
 //! What the worker does with each request: a state machine that knows nothing
 //! of the browser, so it is tested natively.
 
+use super::job::{Job, Step};
 use super::live::Listener;
 use super::protocol::{Event, JobId, PROTOCOL_VERSION, Request};
-use crate::analysis::{Analysis, AnalyzeError, Analyzer, Options, analyze_stream};
-use crate::audio::resample::Resampler;
-use crate::audio::{ClipReader, DecodeError};
+use crate::analysis::AnalyzeError;
+use crate::audio::{ClipReader, SampleReader, SoundReader};
 use crate::model::EmotionModel;
-use std::io::Cursor;
-use std::ops::ControlFlow;
+use symphonia::core::io::MediaSource;
 
 /// Audio that came beside a request.
-#[derive(Debug)]
 pub enum Audio {
     /// None came.
     None,
-    /// The bytes of a file.
-    File(Vec<u8>),
+    /// A file, to be read as it is needed.
+    File(Box<dyn MediaSource>),
     /// Mono samples, full scale ±1.
     Samples(Vec<f32>),
 }
 
-/// Progress is told when it has grown by this much: a message for every
-/// packet of a long file would only keep the page busy.
-const PROGRESS_STEP: f32 = 0.01;
-
-/// Samples analysed between two words of progress.
-const BLOCK_SAMPLES: usize = 1 << 14;
+/// What is to be done after a request has been heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: wait for another.
+    Wait,
+    /// Fetch the model from this address and hand it to
+    /// [`Session::model_arrived`].
+    Fetch(String),
+    /// Call [`Session::work`] until it says that there is no more, and hear
+    /// requests in between.
+    Work,
+}
 
 /// One worker's life, from [`Session::hello`] to its end.
 #[derive(Default)]
 pub struct Session {
     model: Option<EmotionModel>,
+    job: Option<Job>,
+    paused: bool,
 }
 
 impl Session {
@@ -42,51 +48,117 @@ impl Session {
         }
     }
 
-    /// Takes a request and tells every event that answers it. Gives the
-    /// address of the model to fetch when that is what is to be done next;
-    /// hand the outcome to [`Session::model_arrived`].
-    pub fn receive(
-        &mut self,
-        request: Request,
-        audio: Audio,
-        tell: &mut dyn FnMut(Event),
-    ) -> Option<String> {
+    /// Takes a request and tells every event that answers it at once.
+    pub fn receive(&mut self, request: Request, audio: Audio, tell: &mut dyn FnMut(Event)) -> Next {
         match request {
             Request::Start {
                 protocol,
                 model_url,
             } => {
                 if protocol == PROTOCOL_VERSION {
-                    return Some(model_url);
+                    return Next::Fetch(model_url);
                 }
                 tell(Event::LoadFailed {
                     error: version_mismatch(protocol, PROTOCOL_VERSION),
                 });
             }
             Request::AnalyzeFile { job, name } => {
-                let answer = match audio {
-                    Audio::File(bytes) => self.analyze_file(job, bytes, &name, tell),
+                let reader = match audio {
+                    Audio::File(source) => ClipReader::open(source, &name)
+                        .map(|reader| SoundReader::File(Box::new(reader)))
+                        .map_err(AnalyzeError::from),
                     _ => Err(wrong_audio()),
                 };
-                tell(answered(job, answer));
+                return self.begin(job, reader, tell);
             }
             Request::AnalyzeSamples {
                 job,
                 sample_rate_hz,
             } => {
-                let answer = match audio {
-                    Audio::Samples(samples) => {
-                        self.analyze_samples(job, &samples, sample_rate_hz, tell)
-                    }
+                let reader = match audio {
+                    Audio::Samples(samples) => SampleReader::new(samples, sample_rate_hz)
+                        .map(SoundReader::Samples)
+                        .map_err(AnalyzeError::from),
                     _ => Err(wrong_audio()),
                 };
-                tell(answered(job, answer));
+                return self.begin(job, reader, tell);
+            }
+            Request::Cancel { job } => {
+                if self.has(job) {
+                    self.break_off(tell);
+                }
+            }
+            Request::Pause { job } => self.paused |= self.has(job),
+            Request::Resume { job } => {
+                if self.has(job) && std::mem::take(&mut self.paused) {
+                    return Next::Work;
+                }
             }
             // These concern the line from the microphone, which is not of
             // this world; see `Session::listener`.
             Request::Listen { .. } | Request::Smooth { .. } => {}
         }
-        None
+        Next::Wait
+    }
+
+    fn has(&self, job: JobId) -> bool {
+        self.job.as_ref().is_some_and(|current| current.id() == job)
+    }
+
+    fn break_off(&mut self, tell: &mut dyn FnMut(Event)) {
+        self.paused = false;
+        if let Some(job) = self.job.take() {
+            tell(Event::Failed {
+                job: job.id(),
+                error: AnalyzeError::Cancelled,
+            });
+        }
+    }
+
+    fn begin(
+        &mut self,
+        job: JobId,
+        reader: Result<SoundReader, AnalyzeError>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Next {
+        self.break_off(tell);
+        let begun = match (&self.model, reader) {
+            (Some(model), Ok(reader)) => Ok(Job::new(job, reader, model)),
+            (None, _) => Err(no_model()),
+            (_, Err(error)) => Err(error),
+        };
+        match begun {
+            Ok(begun) => {
+                self.job = Some(begun);
+                tell(Event::Progress { job, fraction: 0.0 });
+                Next::Work
+            }
+            Err(error) => {
+                tell(Event::Failed { job, error });
+                Next::Wait
+            }
+        }
+    }
+
+    /// Works on the job for a moment and tells what came of it. Returns
+    /// whether there is more to do; a paused job has none.
+    pub fn work(&mut self, tell: &mut dyn FnMut(Event)) -> bool {
+        if self.paused {
+            return false;
+        }
+        let Some(job) = self.job.take() else {
+            return false;
+        };
+        let id = job.id();
+        match job.step(tell) {
+            Ok(Step::More(job)) => {
+                self.job = Some(job);
+                return true;
+            }
+            Ok(Step::Done(analysis)) => tell(Event::Done { job: id, analysis }),
+            Err(error) => tell(Event::Failed { job: id, error }),
+        }
+        false
     }
 
     /// What follows a voice of this rate with the model that is loaded.
@@ -117,60 +189,6 @@ impl Session {
             },
         });
     }
-
-    fn model(&mut self) -> Result<&mut EmotionModel, AnalyzeError> {
-        self.model.as_mut().ok_or_else(no_model)
-    }
-
-    fn analyze_file(
-        &mut self,
-        job: JobId,
-        bytes: Vec<u8>,
-        name: &str,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<Analysis, AnalyzeError> {
-        let model = self.model()?;
-        let reader = ClipReader::open(Box::new(Cursor::new(bytes)), name)?;
-        let mut progress = Progress::new(job, tell);
-        analyze_stream(model, reader, Options::default(), |fraction, _| {
-            progress.reached(fraction);
-            ControlFlow::Continue(())
-        })
-    }
-
-    fn analyze_samples(
-        &mut self,
-        job: JobId,
-        samples: &[f32],
-        sample_rate_hz: u32,
-        tell: &mut dyn FnMut(Event),
-    ) -> Result<Analysis, AnalyzeError> {
-        let model = self.model()?;
-        // A sample that is no number would spread through the filter, where
-        // nobody could tell whose fault it was.
-        if samples.iter().any(|s| !s.is_finite()) {
-            return Err(AnalyzeError::NotFinite);
-        }
-        let mut resampler = Resampler::new(sample_rate_hz).map_err(DecodeError::from)?;
-        let mut progress = Progress::new(job, tell);
-        let mut analyzer = Analyzer::new(model, Options::default());
-        let mut converted = Vec::new();
-        for (i, block) in samples.chunks(BLOCK_SAMPLES).enumerate() {
-            converted.clear();
-            resampler
-                .push(block, &mut converted)
-                .map_err(DecodeError::from)?;
-            analyzer.push(&converted)?;
-            let n_done = i * BLOCK_SAMPLES + block.len();
-            progress.reached(n_done as f32 / samples.len() as f32);
-        }
-        converted.clear();
-        resampler
-            .finish(&mut converted)
-            .map_err(DecodeError::from)?;
-        analyzer.push(&converted)?;
-        analyzer.finish()
-    }
 }
 
 /// Why page and worker do not understand each other.
@@ -192,46 +210,6 @@ fn wrong_audio() -> AnalyzeError {
     }
 }
 
-fn answered(job: JobId, answer: Result<Analysis, AnalyzeError>) -> Event {
-    match answer {
-        Ok(analysis) => Event::Done {
-            job,
-            analysis: Box::new(analysis),
-        },
-        Err(error) => Event::Failed { job, error },
-    }
-}
-
-/// Tells progress in steps worth telling.
-struct Progress<'t> {
-    job: JobId,
-    told: f32,
-    tell: &'t mut dyn FnMut(Event),
-}
-
-impl<'t> Progress<'t> {
-    fn new(job: JobId, tell: &'t mut dyn FnMut(Event)) -> Progress<'t> {
-        let mut progress = Progress {
-            job,
-            told: f32::NEG_INFINITY,
-            tell,
-        };
-        progress.reached(0.0);
-        progress
-    }
-
-    fn reached(&mut self, fraction: f32) {
-        let fraction = fraction.clamp(0.0, 1.0);
-        if fraction - self.told >= PROGRESS_STEP {
-            self.told = fraction;
-            (self.tell)(Event::Progress {
-                job: self.job,
-                fraction,
-            });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +223,7 @@ mod tests {
     use crate::model::{Artifact, ModelHeader};
     use candle_core::{DType, Device};
     use candle_nn::{VarBuilder, VarMap};
+    use std::io::Cursor;
 
     const JOB: JobId = JobId(7);
 
@@ -324,8 +303,8 @@ mod tests {
             protocol: PROTOCOL_VERSION,
             model_url: "model.safetensors".into(),
         };
-        let url = session.receive(start, Audio::None, &mut |e| panic!("said {e:?}"));
-        assert_eq!(url.as_deref(), Some("model.safetensors"));
+        let next = session.receive(start, Audio::None, &mut |e| panic!("said {e:?}"));
+        assert_eq!(next, Next::Fetch("model.safetensors".into()));
         let mut told = Vec::new();
         session.model_arrived(Ok(model_file()), &mut |e| told.push(e));
         assert_eq!(
@@ -337,11 +316,19 @@ mod tests {
         session
     }
 
+    /// Asks, and has all the work done that there is.
     fn ask(session: &mut Session, request: Request, audio: Audio) -> Vec<Event> {
         let mut told = Vec::new();
         let next = session.receive(request, audio, &mut |e| told.push(e));
-        assert_eq!(next, None);
+        match next {
+            Next::Work => while session.work(&mut |e| told.push(e)) {},
+            next => assert_eq!(next, Next::Wait),
+        }
         told
+    }
+
+    fn file(bytes: Vec<u8>) -> Audio {
+        Audio::File(Box::new(Cursor::new(bytes)))
     }
 
     #[test]
@@ -374,7 +361,7 @@ mod tests {
             job: JOB,
             name: "a.wav".into(),
         };
-        let told = ask(&mut Session::default(), request, Audio::File(vec![1]));
+        let told = ask(&mut Session::default(), request, file(vec![1]));
         assert!(
             matches!(
                 told[..],
@@ -405,7 +392,7 @@ mod tests {
                 job: JOB,
                 name: "a.wav".into(),
             },
-            Audio::File(wav(48_000, &samples)),
+            file(wav(48_000, &samples)),
         );
         let mut fractions = Vec::new();
         for event in &told[..told.len() - 1] {
@@ -429,7 +416,7 @@ mod tests {
     #[test]
     fn bad_audio_ends_in_its_own_error_and_the_session_goes_on() {
         let mut session = started();
-        let file = Request::AnalyzeFile {
+        let read = Request::AnalyzeFile {
             job: JOB,
             name: "a.wav".into(),
         };
@@ -438,14 +425,14 @@ mod tests {
             sample_rate_hz,
         };
         let kinds = [
-            (file.clone(), Audio::File(Vec::new()), "empty-file"),
-            (file.clone(), Audio::File(b"words".to_vec()), "not-audio"),
+            (read.clone(), file(Vec::new()), "empty-file"),
+            (read.clone(), file(b"words".to_vec()), "not-audio"),
             (
-                file.clone(),
-                Audio::File(wav(16_000, &[f32::NAN; 99])),
+                read.clone(),
+                file(wav(16_000, &[f32::NAN; 99])),
                 "not-finite",
             ),
-            (file, Audio::None, "internal"),
+            (read, Audio::None, "internal"),
             (
                 samples(16_000),
                 Audio::Samples(vec![f32::NAN; 99]),
@@ -478,6 +465,110 @@ mod tests {
             Audio::Samples(tone(16_000, 1.0)),
         );
         assert!(matches!(told.last(), Some(Event::Done { .. })), "{told:?}");
+    }
+
+    /// Phrases of a second and a half, each after a pause of half a second.
+    fn phrases(n: usize) -> Vec<f32> {
+        let mut samples = Vec::new();
+        for _ in 0..n {
+            samples.extend([0.0; 8_000]);
+            samples.extend(tone(16_000, 1.5));
+        }
+        samples
+    }
+
+    /// A minute of phrases, with the work not begun.
+    fn long_job(session: &mut Session) -> Vec<Event> {
+        let mut told = Vec::new();
+        let request = Request::AnalyzeFile {
+            job: JOB,
+            name: "a.wav".into(),
+        };
+        let audio = file(wav(16_000, &phrases(30)));
+        let next = session.receive(request, audio, &mut |e| told.push(e));
+        assert_eq!(next, Next::Work);
+        told
+    }
+
+    #[test]
+    fn the_parts_of_a_long_recording_are_its_answer() {
+        let mut session = started();
+        let mut told = long_job(&mut session);
+        while session.work(&mut |e| told.push(e)) {}
+        let Some(Event::Done { analysis, .. }) = told.last() else {
+            panic!("{told:?}");
+        };
+        let mut utterances = Vec::new();
+        let mut heard_s = vec![0.0];
+        for event in &told {
+            if let Event::Partial { job: JOB, partial } = event {
+                assert_eq!(partial.duration_s, Some(60.0));
+                assert!(!partial.waveform.extremes.is_empty());
+                utterances.extend(partial.utterances.clone());
+                assert_eq!(partial.verdict.is_some(), !utterances.is_empty());
+                heard_s.push(partial.heard_s);
+            }
+        }
+        assert!(heard_s.is_sorted() && heard_s.len() > 10, "{heard_s:?}");
+        assert!(utterances.len() > 20, "{} utterances", utterances.len());
+        assert_eq!(utterances[..], analysis.utterances[..utterances.len()]);
+    }
+
+    #[test]
+    fn a_job_is_broken_off_between_two_steps_and_the_next_is_done() {
+        let mut session = started();
+        let mut told = long_job(&mut session);
+        for _ in 0..5 {
+            assert!(session.work(&mut |e| told.push(e)));
+        }
+        // Another job's name means another job.
+        let other = Request::Cancel { job: JobId(99) };
+        assert!(ask(&mut session, other, Audio::None).is_empty());
+        let told = ask(&mut session, Request::Cancel { job: JOB }, Audio::None);
+        let cancelled = Event::Failed {
+            job: JOB,
+            error: AnalyzeError::Cancelled,
+        };
+        assert_eq!(told, [cancelled.clone()]);
+        assert!(!session.work(&mut |e| panic!("said {e:?}")));
+        // A job that replaces another breaks it off.
+        long_job(&mut session);
+        let told = ask(
+            &mut session,
+            Request::AnalyzeSamples {
+                job: JobId(8),
+                sample_rate_hz: 16_000,
+            },
+            Audio::Samples(tone(16_000, 1.0)),
+        );
+        assert_eq!(told[0], cancelled);
+        assert!(
+            matches!(told.last(), Some(Event::Done { job: JobId(8), .. })),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_paused_job_stands_still_and_ends_as_if_it_had_not() {
+        let mut session = started();
+        let mut told = long_job(&mut session);
+        while session.work(&mut |e| told.push(e)) {}
+        let expected = told.pop();
+        let mut told = long_job(&mut session);
+        for _ in 0..7 {
+            assert!(session.work(&mut |e| told.push(e)));
+        }
+        let pause = Request::Pause { job: JOB };
+        assert!(ask(&mut session, pause, Audio::None).is_empty());
+        assert!(!session.work(&mut |e| panic!("said {e:?}")));
+        let told = ask(&mut session, Request::Resume { job: JOB }, Audio::None);
+        assert_eq!(told.last(), expected.as_ref());
+        // A job that is broken off while it is held leaves nothing held.
+        long_job(&mut session);
+        ask(&mut session, Request::Pause { job: JOB }, Audio::None);
+        ask(&mut session, Request::Cancel { job: JOB }, Audio::None);
+        long_job(&mut session);
+        assert!(session.work(&mut |_| {}));
     }
 
     #[test]
