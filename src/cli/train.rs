@@ -7,6 +7,7 @@ use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
 use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::examples::Talkers;
 use crate::train::recipe::Recipe;
 use crate::train::split::{N_FOLDS, Split, by_speaker};
 use crate::train::trainer::{Progress, TrainingConfig, train};
@@ -15,6 +16,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -90,19 +92,20 @@ enum Protocol {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
+    let talkers = Arc::new(Talkers::choose(&recordings));
     if !arguments.only.is_empty() {
         recordings.retain(|r| arguments.only.contains(&r.corpus));
     }
     count(&recordings);
     match arguments.protocol {
         Protocol::Final => {
-            let model = fit(arguments, &by_speaker(&recordings, None))?;
+            let model = fit(arguments, &talkers, &by_speaker(&recordings, None))?;
             if let Some(path) = &arguments.out {
                 write(path, model.to_bytes(arguments.model.precision())?)?;
                 eprintln!("written to {}", path.display());
             }
         }
-        Protocol::SpeakerIndependent => folds(arguments, &recordings)?,
+        Protocol::SpeakerIndependent => folds(arguments, &talkers, &recordings)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -127,7 +130,11 @@ fn count(recordings: &[Recording]) {
     }
 }
 
-fn fit(arguments: &Arguments, split: &Split) -> Result<Artifact, Box<dyn std::error::Error>> {
+fn fit(
+    arguments: &Arguments,
+    talkers: &Arc<Talkers>,
+    split: &Split,
+) -> Result<Artifact, Box<dyn std::error::Error>> {
     let recipe = arguments.model;
     let mut architecture = recipe.architecture(arguments.hidden, arguments.dropout);
     architecture.dense = arguments.dense.unwrap_or(architecture.dense);
@@ -136,9 +143,8 @@ fn fit(arguments: &Arguments, split: &Split) -> Result<Artifact, Box<dyn std::er
         features: recipe.features(),
         front_ends: front_ends(arguments)?,
         architecture,
-        cache: (!recipe.front_ends().is_empty())
-            .then(|| arguments.cache.clone().or_else(cache::default_folder))
-            .flatten(),
+        cache: arguments.cache.clone().or_else(cache::default_folder),
+        talkers: talkers.clone(),
         epochs: arguments.epochs,
         patience: arguments.patience,
         batch_size: arguments.batch,
@@ -218,6 +224,7 @@ struct Mean {
 
 fn folds(
     arguments: &Arguments,
+    talkers: &Arc<Talkers>,
     recordings: &[Recording],
 ) -> Result<(), Box<dyn std::error::Error>> {
     let wanted: Vec<usize> = if arguments.fold.is_empty() {
@@ -235,7 +242,7 @@ fn folds(
     let mut folds = BTreeMap::new();
     for fold in wanted {
         let split = by_speaker(recordings, Some(fold));
-        let model = fit(arguments, &split)?;
+        let model = fit(arguments, talkers, &split)?;
         let bar = progress_bar("testing");
         let evaluation = evaluate(&model, &split.test, &bar)?;
         bar.finish_and_clear();

@@ -63,8 +63,12 @@ impl Encoder {
 
     /// Columns of [`Encoder::encode`].
     pub fn n_features(&self) -> usize {
-        let learnt: usize = self.front_ends.iter().map(FrontEnd::n_outputs).sum();
-        self.extractor.n_features() + learnt
+        self.extractor.n_features() + self.n_learnt()
+    }
+
+    /// Columns of [`Encoder::learnt`].
+    pub fn n_learnt(&self) -> usize {
+        self.front_ends.iter().map(FrontEnd::n_outputs).sum()
     }
 
     /// Frames `[frames, features]` of mono samples at 16 kHz: the speech
@@ -75,22 +79,36 @@ impl Encoder {
     /// # Errors
     /// [`ModelError::Features`] if a sample is not a finite number.
     pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let features = self.features(samples)?;
+        if self.front_ends.is_empty() || samples.is_empty() {
+            return Ok(features);
+        }
+        Ok(beside(&features, &self.learnt(samples)?))
+    }
+
+    /// The first columns of [`Encoder::encode`]: the speech features.
+    ///
+    /// # Errors
+    /// [`ModelError::Features`] if a sample is not a finite number.
+    pub fn features(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
         let features = self
             .extractor
             .extract(samples)
             .map_err(|e| ModelError::Features(e.to_string()))?;
-        if self.front_ends.is_empty() || samples.is_empty() {
-            return Ok(features);
-        }
-        let per_frame = HOP_SAMPLES / self.extractor.config().hop_samples;
-        let features = averaged(&features, 0..features.n_frames(), per_frame);
-        let width = self.n_features();
+        let per_frame = self.hop_samples() / self.extractor.config().hop_samples;
+        Ok(averaged(&features, 0..features.n_frames(), per_frame))
+    }
+
+    /// The other columns of [`Encoder::encode`]: what the front ends make of
+    /// the samples, which are finite.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn learnt(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let width = self.n_learnt();
         let n_frames = (samples.len() / (HOP_SAMPLES / 2)).div_ceil(2).max(1);
         let mut rows = vec![0.0; n_frames * width];
-        let mut column = features.n_features();
-        for (i, row) in rows.chunks_exact_mut(width).enumerate() {
-            row[..column].copy_from_slice(features.frame(i));
-        }
+        let mut column = 0;
         for front_end in &mut self.front_ends {
             let mut rows = rows.chunks_exact_mut(width);
             for piece in samples.chunks(MAX_SAMPLES) {
@@ -107,4 +125,16 @@ impl Encoder {
         }
         Ok(FeatureMatrix::from_rows(rows, width))
     }
+}
+
+/// Two matrices side by side, as long as the second; the first is at least as
+/// long.
+pub fn beside(left: &FeatureMatrix, right: &FeatureMatrix) -> FeatureMatrix {
+    let (split, width) = (left.n_features(), left.n_features() + right.n_features());
+    let mut rows = vec![0.0; right.n_frames() * width];
+    for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+        row[..split].copy_from_slice(left.frame(i));
+        row[split..].copy_from_slice(right.frame(i));
+    }
+    FeatureMatrix::from_rows(rows, width)
 }

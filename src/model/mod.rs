@@ -8,7 +8,7 @@
 mod activation;
 pub mod artifact;
 pub mod calibration;
-mod encoder;
+pub mod encoder;
 mod error;
 pub mod front_ends;
 pub mod header;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Raised whenever the same recording is altered or encoded differently.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Where `undertone train` keeps encoded recordings unless told otherwise:
 /// `undertone` in the user's cache folder (the XDG base directories).
@@ -22,7 +22,8 @@ pub fn default_folder() -> Option<PathBuf> {
     base.map(|base| base.join("undertone"))
 }
 
-/// Which view of which recording.
+/// Which view of which recording; a new one is the recording itself, whatever
+/// the seed.
 #[derive(Clone, Debug)]
 pub struct Key {
     recording: String,
@@ -44,13 +45,12 @@ impl Key {
         })
     }
 
-    /// One of the recording's views: 0 is the recording itself, whatever the
-    /// seed.
-    pub fn view(&self, view: usize) -> Key {
-        let seed = if view == 0 { 0 } else { self.seed };
+    /// One of the recording's altered views; `with` names what else goes into
+    /// it.
+    pub fn view(&self, view: usize, with: &str) -> Key {
         Key {
-            recording: format!("{} {view} {seed}", self.recording),
-            seed,
+            recording: format!("{} {view} {} {with}", self.recording, self.seed),
+            seed: self.seed,
         }
     }
 
@@ -69,7 +69,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Below `folder`, one folder an encoder.
+    /// Below `folder`, one folder for each way to encode.
     pub fn new(folder: &Path, encoder: &str) -> Cache {
         Cache {
             folder: folder.join(hex(&format!("{VERSION} {encoder}"))),
@@ -150,11 +150,12 @@ mod tests {
         let cache = Cache::new(folder.path(), "encoder");
         let matrix = FeatureMatrix::from_rows(vec![1.0, 2.5, -3.0, 0.0], 2);
         for frames in [Frames::from(matrix.clone()), Frames::half(&matrix)] {
-            let key = Key::new(&recording, 1).expect("is there").view(1);
+            let key = Key::new(&recording, 1).expect("is there").view(1, "");
             cache.put(&key, &frames);
             assert_eq!(cache.get(&key), Some(frames));
             for other in [1, 2].map(|seed| Key::new(&recording, seed).expect("is there")) {
-                assert_eq!(cache.get(&other.view(2)), None);
+                assert_eq!(cache.get(&other.view(2, "")), None);
+                assert_eq!(cache.get(&other.view(1, "other")), None);
             }
             assert_eq!(Cache::new(folder.path(), "other").get(&key), None);
         }

@@ -4,19 +4,26 @@ use super::augment::altered;
 use super::cache::{Cache, Key};
 use super::corpora::Recording;
 use super::frames::Frames;
+use super::split::always_trained_on;
 use crate::audio;
 use crate::emotion::{Emotion, N_EMOTIONS};
+use crate::features::FeatureMatrix;
 use crate::model::Encoder;
+use crate::model::encoder::beside;
 use crate::model::normalize::averaged;
 use indicatif::{ParallelProgressIterator, ProgressBar};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A class of a corpus with fewer clips than this share of its largest class
 /// teaches nothing but that it is rare, and is left out.
 const MIN_CLASS_SHARE: f64 = 0.1;
+
+/// Recordings that babble is made of.
+const N_TALKERS: usize = 24;
 
 /// One labelled recording, ready to train on.
 #[derive(Clone, Debug)]
@@ -58,14 +65,52 @@ pub struct Preparation<'a> {
     pub encoder: &'a Encoder,
     /// Whether views are kept in half precision.
     pub half: bool,
-    /// Where views are kept from one run to the next.
-    pub cache: Option<&'a Cache>,
+    /// Where the columns of views are kept from one run to the next.
+    pub cache: Option<&'a Caches>,
+    /// Whose voices make babble in altered views.
+    pub talkers: &'a Talkers,
     /// Frames averaged into a step.
     pub frames_per_step: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
     /// Seed of the alterations.
     pub seed: u64,
+}
+
+/// Where columns of views are kept: learnt ones take long to make and do not
+/// change when a feature does.
+#[derive(Clone, Debug)]
+pub struct Caches {
+    /// The speech features.
+    pub features: Cache,
+    /// What the front ends make.
+    pub learnt: Cache,
+}
+
+/// Voices for babble, of people who are always trained on.
+#[derive(Clone, Debug, Default)]
+pub struct Talkers {
+    /// Mono at 16 kHz.
+    pub samples: Vec<Vec<f32>>,
+    /// Names what was chosen.
+    name: String,
+}
+
+impl Talkers {
+    /// Decodes [`N_TALKERS`] recordings, evenly spread over those of corpora
+    /// that never test.
+    pub fn choose(recordings: &[Recording]) -> Talkers {
+        let candidates = always_trained_on(recordings);
+        let step = candidates.len().div_ceil(N_TALKERS).max(1);
+        let mut talkers = Talkers::default();
+        for recording in candidates.iter().step_by(step) {
+            if let Ok(samples) = heard(recording) {
+                talkers.name += &recording.path.to_string_lossy();
+                talkers.samples.push(samples);
+            }
+        }
+        talkers
+    }
 }
 
 /// Labelled recordings' corpora with the classes each has in number.
@@ -145,34 +190,64 @@ fn views(
     preparation: &Preparation,
 ) -> Result<Vec<Frames>, Box<dyn std::error::Error>> {
     let key = Key::new(&recording.path, preparation.seed)?;
-    let mut samples = None;
+    let mut heard_once = None;
     (0..=preparation.n_altered)
         .map(|view| {
-            let key = key.view(view);
-            if let Some(frames) = preparation.cache.and_then(|c| c.get(&key)) {
-                return Ok(frames);
+            let key = if view == 0 {
+                key.clone()
+            } else {
+                key.view(view, &preparation.talkers.name)
+            };
+            let cached = |cache: fn(&Caches) -> &Cache| {
+                preparation.cache.and_then(|caches| cache(caches).get(&key))
+            };
+            let has_learnt = encoder.n_learnt() > 0;
+            let features = cached(|c| &c.features);
+            let learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
+            if let (Some(features), true) = (&features, learnt.is_some() || !has_learnt) {
+                return Ok(joined(features, learnt.as_ref(), preparation.half));
             }
-            let samples = match &samples {
+            let samples = match &heard_once {
                 Some(samples) => samples,
-                None => samples.insert(heard(recording)?),
+                None => heard_once.insert(heard(recording)?),
             };
-            let frames = if view == 0 {
-                encoder.encode(samples)?
-            } else {
-                encoder.encode(&altered(samples, &mut StdRng::seed_from_u64(key.seed()))?)?
+            let mut rng = StdRng::seed_from_u64(key.seed());
+            let samples = match view {
+                0 => Cow::Borrowed(samples),
+                _ => Cow::Owned(altered(samples, &preparation.talkers.samples, &mut rng)?),
             };
-            let means = averaged(&frames, 0..frames.n_frames(), preparation.frames_per_step);
-            let frames = if preparation.half {
-                Frames::half(&means)
-            } else {
-                means.into()
+            let per_step = preparation.frames_per_step;
+            let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
+            let features = match features {
+                Some(features) => features,
+                None => Frames::from(steps(encoder.features(&samples)?)),
             };
-            if let Some(cache) = preparation.cache {
-                cache.put(&key, &frames);
+            let learnt = match learnt {
+                None if has_learnt => Some(Frames::half(&steps(encoder.learnt(&samples)?))),
+                learnt => learnt,
+            };
+            if let Some(caches) = preparation.cache {
+                caches.features.put(&key, &features);
+                if let Some(learnt) = &learnt {
+                    caches.learnt.put(&key, learnt);
+                }
             }
-            Ok(frames)
+            Ok(joined(&features, learnt.as_ref(), preparation.half))
         })
         .collect()
+}
+
+/// Both parts of a view's columns.
+fn joined(features: &Frames, learnt: Option<&Frames>, half: bool) -> Frames {
+    let all = match learnt {
+        Some(learnt) => Cow::Owned(beside(&features.matrix(), &learnt.matrix())),
+        None => features.matrix(),
+    };
+    if half {
+        Frames::half(&all)
+    } else {
+        all.into_owned().into()
+    }
 }
 
 /// A recording's samples, unless there is nothing to hear.

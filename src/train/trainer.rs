@@ -3,7 +3,7 @@
 
 use super::batches::{Batch, Batching, class_weights, epoch};
 use super::cache::Cache;
-use super::examples::{Corpus, Example, Examples, Preparation, corpora};
+use super::examples::{Caches, Corpus, Example, Examples, Preparation, Talkers, corpora};
 use super::metrics::{Metrics, Outcome};
 use super::optimizer::{Average, clip, named, seed_weights};
 use super::split::Split;
@@ -23,7 +23,8 @@ use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Share of validation clips that the model shall be sure of.
@@ -45,6 +46,8 @@ pub struct TrainingConfig {
     pub architecture: Architecture,
     /// Where encoded recordings are kept from one run to the next.
     pub cache: Option<PathBuf>,
+    /// Whose voices make babble.
+    pub talkers: Arc<Talkers>,
     /// Most passes over the data.
     pub epochs: usize,
     /// Passes without a better validation after which training stops.
@@ -89,16 +92,14 @@ pub fn train(
 ) -> Result<Artifact> {
     let architecture = &config.architecture;
     let encoder = Encoder::new(&config.features, &config.front_ends).map_err(Error::wrap)?;
-    let cache = config
-        .cache
-        .as_ref()
-        .map(|folder| Cache::new(folder, &encoder_key(config)));
+    let cache = config.cache.as_ref().map(|folder| caches(folder, config));
     let all: Vec<_> = [&split.training[..], &split.validation[..]].concat();
     let corpora = corpora(&all);
     let preparation = Preparation {
         encoder: &encoder,
         half: !config.front_ends.is_empty(),
         cache: cache.as_ref(),
+        talkers: &config.talkers,
         frames_per_step: architecture.frames_per_step,
         n_altered: config.n_altered,
         seed: config.seed,
@@ -187,20 +188,27 @@ pub fn train(
 }
 
 /// Names everything that decides what a recording is encoded to.
-fn encoder_key(config: &TrainingConfig) -> String {
-    let mut key = format!(
-        "{:?} {}",
-        config.features, config.architecture.frames_per_step
-    );
+fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
+    let per_step = config.architecture.frames_per_step;
+    let hop_s = if config.front_ends.is_empty() {
+        "own hop"
+    } else {
+        "front ends' hop"
+    };
+    let features = format!("{:?} {per_step} {hop_s}", config.features);
+    let mut learnt = per_step.to_string();
     for front_end in &config.front_ends {
         let sizes: Vec<_> = front_end
             .weights
             .iter()
             .map(|(n, w)| (n, w.shape()))
             .collect();
-        key += &format!(" {:?} {sizes:?}", front_end.header);
+        learnt += &format!(" {:?} {sizes:?}", front_end.header);
     }
-    key
+    Caches {
+        features: Cache::new(folder, &features),
+        learnt: Cache::new(folder, &learnt),
+    }
 }
 
 /// A network on its way.
@@ -515,6 +523,7 @@ mod tests {
             front_ends: Vec::new(),
             architecture: architecture.clone(),
             cache: None,
+            talkers: Arc::default(),
             epochs: 12,
             patience: 12,
             batch_size: 8,
