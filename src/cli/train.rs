@@ -68,9 +68,9 @@ pub(super) struct Arguments {
     /// Units of the dense layer; the model's own number by default
     #[arg(long)]
     dense: Option<usize>,
-    /// Clips a step
-    #[arg(long, default_value_t = 32)]
-    batch: usize,
+    /// Clips a step; the model's own number by default
+    #[arg(long)]
+    batch: Option<usize>,
     /// Largest learning rate of the schedule
     #[arg(long, default_value_t = 1.5e-3)]
     learning_rate: f64,
@@ -147,7 +147,8 @@ fn fit(
         talkers: talkers.clone(),
         epochs: arguments.epochs,
         patience: arguments.patience,
-        batch_size: arguments.batch,
+        early_stopping: recipe.early_stopping(),
+        batch_size: arguments.batch.unwrap_or(recipe.batch_size()),
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered,

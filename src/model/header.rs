@@ -2,12 +2,12 @@
 
 use super::calibration::Calibration;
 use super::front_ends::FrontEndHeader;
-use super::normalize::Normalizer;
+use super::normalize::{N_SHARES, Normalizer};
 use crate::features::FeatureConfig;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a file of the old form can no longer be read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Which recurrence a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,18 @@ impl RecurrentConfig {
     }
 }
 
+/// How a sequence becomes one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// Attention, a part of the network, after its other layers.
+    Attentive,
+    /// Mean and standard deviation over time of what the encoder gives, before
+    /// it is normalised: whole utterances are compared with utterances. The
+    /// network has neither convolutions nor recurrent layers of its own.
+    Statistics,
+}
+
 /// The network's shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
@@ -63,11 +75,35 @@ pub struct Architecture {
     pub convolutions: Vec<usize>,
     /// The recurrent layers; a pooled head over a front end may do without.
     pub recurrent: Option<RecurrentConfig>,
-    /// Units of the dense layer between pooling and classes.
+    /// How the sequence becomes one vector.
+    pub pooling: Pooling,
+    /// Whether each input ends with how far a speaker's baseline was followed.
+    pub told_baseline: bool,
+    /// Heads over the pooled vector, each with weights of its own; the answer
+    /// is the mean of their logits.
+    pub heads: usize,
+    /// Units of a head's dense layer between pooling and classes.
     pub dense: usize,
     /// Share of values dropped before the dense layers and between recurrent
     /// layers in training, `0..1`.
     pub dropout: f32,
+}
+
+impl Architecture {
+    /// Values a row of the network's input, of so many columns to normalise.
+    pub fn n_inputs(&self, n_columns: usize) -> usize {
+        let copies = if self.window_normalized { 2 } else { 1 };
+        let shares = if self.told_baseline { N_SHARES } else { 0 };
+        copies * n_columns + shares
+    }
+
+    /// Columns that are normalised, of so many features a frame.
+    pub fn n_columns(&self, n_features: usize) -> usize {
+        match self.pooling {
+            Pooling::Attentive => n_features,
+            Pooling::Statistics => 2 * n_features,
+        }
+    }
 }
 
 /// How and on what a model was trained.
@@ -104,7 +140,7 @@ pub struct ModelHeader {
     pub front_ends: Vec<FrontEndHeader>,
     /// The network's shape.
     pub architecture: Architecture,
-    /// Statistics of the training data, one pair a feature.
+    /// Statistics of the training data, by column.
     pub normalizer: Normalizer,
     /// How logits become probabilities.
     pub calibration: Calibration,

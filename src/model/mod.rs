@@ -7,6 +7,7 @@
 
 mod activation;
 pub mod artifact;
+pub mod baseline;
 pub mod calibration;
 pub mod encoder;
 mod error;
@@ -28,9 +29,11 @@ pub use header::ModelHeader;
 
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
+use baseline::{Baseline, BaselineKind, Displacements};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use network::Network;
+use normalize::Reference;
 use std::ops::Range;
 use stream::FrameStream;
 
@@ -40,7 +43,16 @@ pub struct EmotionModel {
     header: ModelHeader,
     network: Network,
     encoder: Encoder,
+    displacements: Displacements,
+    reference: Reference,
 }
+
+/// Name of the displacements among an artifact's weights.
+pub const DISPLACEMENTS: &str = "displacements";
+
+/// How often the emotions of a session and the voice's baseline are told apart
+/// anew.
+const N_TELLINGS: usize = 2;
 
 impl EmotionModel {
     /// Reads a model file.
@@ -59,7 +71,9 @@ impl EmotionModel {
     pub fn new(artifact: Artifact) -> Result<EmotionModel, ModelError> {
         let front_ends = artifact.packed_front_ends();
         let Artifact {
-            header, weights, ..
+            header,
+            mut weights,
+            ..
         } = artifact;
         let expected: Vec<String> = Emotion::ALL.iter().map(|e| e.name().to_owned()).collect();
         if header.classes != expected {
@@ -69,31 +83,39 @@ impl EmotionModel {
             });
         }
         let encoder = Encoder::new(&header.features, &front_ends)?;
-        let n_features = header.normalizer.n_features();
-        for (what, actual) in [
-            ("deviations", header.normalizer.deviation.len()),
-            ("feature columns", encoder.n_features()),
+        let architecture = &header.architecture;
+        let n_columns = architecture.n_columns(encoder.n_features());
+        let statistics = &header.normalizer;
+        let displacements = match weights.remove(DISPLACEMENTS) {
+            Some(values) => values.flatten_all()?.to_vec1::<f32>()?,
+            None => vec![0.0; N_EMOTIONS * n_columns],
+        };
+        for (what, expected, actual) in [
+            ("means", n_columns, statistics.mean.len()),
+            ("deviations", n_columns, statistics.deviation.len()),
+            ("speakers' deviations", n_columns, statistics.within.len()),
+            ("displacements", N_EMOTIONS * n_columns, displacements.len()),
         ] {
-            if actual != n_features {
+            if actual != expected {
                 return Err(ModelError::Length {
                     what: what.to_owned(),
-                    expected: n_features,
+                    expected,
                     actual,
                 });
             }
         }
-        let architecture = &header.architecture;
-        if architecture.frames_per_step == 0 {
+        if architecture.frames_per_step == 0 || architecture.heads == 0 {
             return Err(ModelError::Length {
-                what: "step".to_owned(),
+                what: "step or heads".to_owned(),
                 expected: 1,
                 actual: 0,
             });
         }
         let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu);
-        let n_inputs = n_features * if architecture.window_normalized { 2 } else { 1 };
-        let network = Network::new(architecture, n_inputs, &vb)?;
+        let network = Network::new(architecture, architecture.n_inputs(n_columns), &vb)?;
         Ok(EmotionModel {
+            reference: header.normalizer.reference(),
+            displacements: Displacements::new(displacements),
             header,
             network,
             encoder,
@@ -127,30 +149,17 @@ impl EmotionModel {
         FrameStream::new(&self.encoder, window_samples)
     }
 
-    /// Calibrated probabilities for a range of frames, which is judged as if
-    /// it were all there is.
+    /// What is known of an utterance, a range of frames, for a [`Baseline`].
     ///
     /// # Errors
     /// If the range is empty or reaches past the frames, or the frames are not
     /// this model's.
-    pub fn predict(
+    pub fn columns(
         &self,
         frames: &FeatureMatrix,
         range: Range<usize>,
-    ) -> Result<Scores, ModelError> {
-        Ok(self.header.calibration.scores(self.logits(frames, range)?))
-    }
-
-    /// What [`EmotionModel::predict`] turns into probabilities.
-    ///
-    /// # Errors
-    /// As [`EmotionModel::predict`].
-    pub fn logits(
-        &self,
-        frames: &FeatureMatrix,
-        range: Range<usize>,
-    ) -> Result<[f32; N_EMOTIONS], ModelError> {
-        let expected = self.header.normalizer.n_features();
+    ) -> Result<FeatureMatrix, ModelError> {
+        let expected = self.encoder.n_features();
         if frames.n_features() != expected {
             return Err(ModelError::Width {
                 expected,
@@ -164,21 +173,78 @@ impl EmotionModel {
                 n_frames: frames.n_frames(),
             });
         }
-        let architecture = &self.header.architecture;
-        let steps = normalize::steps(
-            frames,
-            range,
-            &self.header.normalizer,
-            architecture.frames_per_step,
-            architecture.window_normalized,
-        );
-        let n_steps = steps.n_frames();
+        Ok(normalize::columns(frames, range, &self.header.architecture))
+    }
+
+    /// From now on, judges by what is known of the speaker; without a
+    /// baseline, or with an empty one, as somebody unknown.
+    ///
+    /// # Errors
+    /// [`ModelError::Width`] if the baseline is another model's.
+    pub fn compare_with(&mut self, baseline: Option<&Baseline>) -> Result<(), ModelError> {
+        self.reference = self.header.normalizer.reference();
+        let Some(baseline) = baseline.filter(|_| self.header.architecture.told_baseline) else {
+            return Ok(());
+        };
+        let expected = self.reference.mean.len();
+        let utterances = baseline.utterances();
+        if let Some(other) = utterances.iter().find(|u| u.n_features() != expected) {
+            return Err(ModelError::Width {
+                expected,
+                actual: other.n_features(),
+            });
+        }
+        for _ in 0..N_TELLINGS {
+            let mut mean_scores = [0.0; N_EMOTIONS];
+            if baseline.kind() == BaselineKind::Session {
+                for utterance in utterances {
+                    let scores = self.scores(utterance)?;
+                    for (mean, emotion) in mean_scores.iter_mut().zip(Emotion::ALL) {
+                        *mean += scores.get(emotion) / utterances.len() as f32;
+                    }
+                }
+            }
+            self.reference = baseline::reference(
+                baseline.kind(),
+                utterances.iter(),
+                &mean_scores,
+                &self.header.normalizer,
+                &self.displacements,
+            );
+        }
+        Ok(())
+    }
+
+    /// Calibrated probabilities for a range of frames, which is judged as if
+    /// it were all there is.
+    ///
+    /// # Errors
+    /// As [`EmotionModel::columns`].
+    pub fn predict(
+        &self,
+        frames: &FeatureMatrix,
+        range: Range<usize>,
+    ) -> Result<Scores, ModelError> {
+        self.scores(&self.columns(frames, range)?)
+    }
+
+    fn scores(&self, columns: &FeatureMatrix) -> Result<Scores, ModelError> {
+        Ok(self.header.calibration.scores(self.logits(columns)?))
+    }
+
+    /// What becomes probabilities, of [`EmotionModel::columns`].
+    ///
+    /// # Errors
+    /// If the columns are not this model's.
+    pub fn logits(&self, columns: &FeatureMatrix) -> Result<[f32; N_EMOTIONS], ModelError> {
+        let inputs = normalize::inputs(columns, &self.reference, &self.header.architecture);
+        let n_steps = inputs.n_frames();
         let x = Tensor::from_slice(
-            steps.as_slice(),
-            (1, n_steps, steps.n_features()),
+            inputs.as_slice(),
+            (1, n_steps, inputs.n_features()),
             &Device::Cpu,
         )?;
-        let logits = self.network.forward(&x, &[n_steps], None)?;
+        let logits = self.network.logits(&x, &[n_steps])?;
         let logits = logits.squeeze(0)?.to_vec1::<f32>()?;
         logits
             .try_into()

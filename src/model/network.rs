@@ -1,6 +1,6 @@
 //! The one forward graph: training, the command and the page run this.
 
-use super::header::Architecture;
+use super::header::{Architecture, Pooling};
 use super::pooling::{AttentivePooling, mask};
 use super::recurrent::RecurrentStack;
 use crate::emotion::N_EMOTIONS;
@@ -16,8 +16,15 @@ pub type DropMask<'a> = dyn Fn(&[usize]) -> Result<Tensor> + 'a;
 pub struct Network {
     convolutions: Vec<Linear>,
     recurrent: Option<RecurrentStack>,
-    pooling: AttentivePooling,
-    pooled_norm: BatchNorm,
+    /// None where the input is pooled already.
+    pooling: Option<AttentivePooling>,
+    heads: Vec<Head>,
+}
+
+/// From the pooled vector to logits.
+#[derive(Clone, Debug)]
+struct Head {
+    norm: BatchNorm,
     dense: Linear,
     classes: Linear,
 }
@@ -46,19 +53,26 @@ impl Network {
         if let Some(recurrent) = &recurrent {
             width = recurrent.n_outputs();
         }
-        let n_pooled = AttentivePooling::n_outputs(width);
+        let (pooling, n_pooled) = match architecture.pooling {
+            Pooling::Attentive => (
+                Some(AttentivePooling::new(width, &vb.pp("pooling"))?),
+                AttentivePooling::n_outputs(width),
+            ),
+            Pooling::Statistics => (None, width),
+        };
+        let heads = (0..architecture.heads)
+            .map(|i| Head::new(n_pooled, architecture.dense, &vb.pp(format!("heads.{i}"))))
+            .collect::<Result<_>>()?;
         Ok(Network {
             convolutions,
             recurrent,
-            pooling: AttentivePooling::new(width, &vb.pp("pooling"))?,
-            pooled_norm: batch_norm(n_pooled, 1e-5, vb.pp("pooled_norm"))?,
-            dense: linear(n_pooled, architecture.dense, vb.pp("dense"))?,
-            classes: linear(architecture.dense, N_EMOTIONS, vb.pp("classes"))?,
+            pooling,
+            heads,
         })
     }
 
-    /// `x` `[batch, steps, inputs]` → logits `[batch, classes]`; sequence `i`
-    /// is `lengths[i]` steps long (at least one) and the rest is padding. With
+    /// `x` `[batch, steps, inputs]` → each head's logits `[batch, classes]`;
+    /// sequence `i` is `lengths[i]` steps long (at least one) and the rest is padding. With
     /// `dropout` the network trains: values are dropped, and the batch's own
     /// statistics normalise and are remembered.
     ///
@@ -69,7 +83,7 @@ impl Network {
         x: &Tensor,
         lengths: &[usize],
         dropout: Option<&DropMask>,
-    ) -> Result<Tensor> {
+    ) -> Result<Vec<Tensor>> {
         let drop = |x: Tensor| match dropout {
             Some(dropout) => x.mul(&dropout(x.dims())?),
             None => Ok(x),
@@ -86,8 +100,41 @@ impl Network {
         if let Some(recurrent) = &self.recurrent {
             x = recurrent.forward(&x, &lengths, training, drop)?;
         }
-        let pooled = self.pooling.forward(&x, &lengths)?;
-        let pooled = drop(self.pooled_norm.forward_t(&pooled, training)?)?;
+        let pooled = match &self.pooling {
+            Some(pooling) => pooling.forward(&x, &lengths)?,
+            None => x.squeeze(1)?,
+        };
+        self.heads
+            .iter()
+            .map(|head| head.forward(&pooled, training, drop))
+            .collect()
+    }
+
+    /// The mean of the heads' logits, `[batch, classes]`, in use.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn logits(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        Tensor::stack(&self.forward(x, lengths, None)?, 0)?.mean(0)
+    }
+}
+
+impl Head {
+    fn new(n_pooled: usize, dense: usize, vb: &VarBuilder) -> Result<Head> {
+        Ok(Head {
+            norm: batch_norm(n_pooled, 1e-5, vb.pp("norm"))?,
+            dense: linear(n_pooled, dense, vb.pp("dense"))?,
+            classes: linear(dense, N_EMOTIONS, vb.pp("classes"))?,
+        })
+    }
+
+    fn forward(
+        &self,
+        pooled: &Tensor,
+        training: bool,
+        drop: impl Fn(Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let pooled = drop(self.norm.forward_t(pooled, training)?)?;
         let hidden = drop(self.dense.forward(&pooled)?.relu()?)?;
         self.classes.forward(&hidden)
     }
@@ -125,6 +172,9 @@ mod tests {
                 n_layers: 2,
                 bidirectional: true,
             }),
+            pooling: Pooling::Attentive,
+            told_baseline: false,
+            heads: 2,
             dense: 7,
             dropout: 0.0,
         }
@@ -151,9 +201,9 @@ mod tests {
         let network = Network::new(&architecture(), 3, &vb)?;
         let long = Tensor::randn(0f32, 1.0, (1, 23, 3), &device)?;
         let short = Tensor::randn(0f32, 1.0, (1, 10, 3), &device)?;
-        let alone = network.forward(&short, &[10], None)?;
+        let alone = network.logits(&short, &[10])?;
         let batch = Tensor::cat(&[long, short.pad_with_zeros(1, 0, 13)?], 0)?;
-        let together = network.forward(&batch, &[23, 10], None)?.narrow(0, 1, 1)?;
+        let together = network.logits(&batch, &[23, 10])?.narrow(0, 1, 1)?;
         let difference = (alone - together)?.abs()?.max_all()?.to_scalar::<f32>()?;
         assert!(difference < 1e-5, "{difference}");
         Ok(())

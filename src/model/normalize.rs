@@ -1,5 +1,6 @@
 //! Statistics that bring every feature to a common scale.
 
+use super::header::{Architecture, Pooling};
 use crate::features::FeatureMatrix;
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -13,17 +14,39 @@ const MIN_DEVIATION: f32 = 1e-4;
 /// rubbish cannot drown a window.
 const CLAMP: f32 = 8.0;
 
-/// Mean and standard deviation of each feature.
+/// Kinds of baseline, of which a network is told how far each was followed.
+pub const N_SHARES: usize = 2;
+
+/// Shares, `0..1`, are brought to the scale of the other inputs.
+const SHARE_SCALE: f32 = 2.0;
+
+/// Statistics of the columns that training saw, one a column.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Normalizer {
-    /// Means, one a feature.
+    /// Means.
     pub mean: Vec<f32>,
-    /// Standard deviations, one a feature.
+    /// Standard deviations.
     pub deviation: Vec<f32>,
+    /// Standard deviations of one speaker, on average.
+    #[serde(default)]
+    pub within: Vec<f32>,
+}
+
+/// What a voice is compared with: the population, or a speaker's own baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// Means, one a column.
+    pub mean: Vec<f32>,
+    /// Standard deviations, one a column.
+    pub deviation: Vec<f32>,
+    /// How far each kind of baseline was followed, `0..1`; zeros for the
+    /// population.
+    pub shares: [f32; N_SHARES],
 }
 
 impl Normalizer {
-    /// Statistics over all frames of all matrices, which share a width.
+    /// Statistics over all rows of all matrices, which share a width; the
+    /// deviation within speakers is that over all.
     pub fn fit(matrices: impl IntoIterator<Item = impl Borrow<FeatureMatrix>>) -> Normalizer {
         let mut sums = Sums::default();
         for matrix in matrices {
@@ -35,15 +58,26 @@ impl Normalizer {
         sums.finish()
     }
 
-    /// Features a frame.
-    pub fn n_features(&self) -> usize {
+    /// Columns.
+    pub fn n_columns(&self) -> usize {
         self.mean.len()
     }
 
+    /// The population's own statistics.
+    pub fn reference(&self) -> Reference {
+        Reference {
+            mean: self.mean.clone(),
+            deviation: self.deviation.clone(),
+            shares: [0.0; N_SHARES],
+        }
+    }
+}
+
+impl Reference {
     /// Subtracts the mean, divides by the deviation, and clamps.
-    pub fn apply(&self, frame: &[f32], out: &mut [f32]) {
+    pub fn apply(&self, row: &[f32], out: &mut [f32]) {
         let statistics = self.mean.iter().zip(&self.deviation);
-        for ((y, x), (mean, deviation)) in out.iter_mut().zip(frame).zip(statistics) {
+        for ((y, x), (mean, deviation)) in out.iter_mut().zip(row).zip(statistics) {
             let z = (x - mean) / deviation.max(MIN_DEVIATION);
             *y = if z.is_finite() {
                 z.clamp(-CLAMP, CLAMP)
@@ -83,41 +117,62 @@ impl Sums {
             .map(|(squares, mean)| {
                 ((squares / n - mean * mean).max(0.0).sqrt() as f32).max(MIN_DEVIATION)
             });
+        let deviation: Vec<f32> = deviation.collect();
         Normalizer {
-            deviation: deviation.collect(),
+            within: deviation.clone(),
+            deviation,
             mean: mean.into_iter().map(|m| m as f32).collect(),
         }
     }
 }
 
-/// The network's input for a window: a row a step, each the mean of
-/// `frames_per_step` frames (the last of what is left), normalised by the
-/// training data's statistics and, if `window_normalized`, followed by the
-/// same features normalised over the window itself.
-///
-/// `frames` has the normaliser's width and `range` lies within it; the answer
-/// is `[steps, features]` or `[steps, 2 · features]`.
-pub fn steps(
+/// What is normalised of a range of frames: its steps, each the mean of
+/// `frames_per_step` frames, `[steps, features]`; or, where the network pools
+/// [`Pooling::Statistics`], their mean and standard deviation over time,
+/// `[1, 2 · features]`.
+pub fn columns(
     frames: &FeatureMatrix,
     range: Range<usize>,
-    normalizer: &Normalizer,
-    frames_per_step: usize,
-    window_normalized: bool,
+    architecture: &Architecture,
 ) -> FeatureMatrix {
-    let n_features = frames.n_features();
-    let means = averaged(frames, range, frames_per_step);
-    let width = if window_normalized {
-        2 * n_features
-    } else {
-        n_features
-    };
-    let n_steps = means.n_frames();
-    let own = window_normalized.then(|| Normalizer::fit([&means]));
-    let mut rows = vec![0.0; n_steps * width];
-    for (step, row) in rows.chunks_exact_mut(width).enumerate() {
-        normalizer.apply(means.frame(step), &mut row[..n_features]);
-        if let Some(own) = &own {
-            own.apply(means.frame(step), &mut row[n_features..]);
+    let steps = averaged(frames, range, architecture.frames_per_step);
+    match architecture.pooling {
+        Pooling::Attentive => steps,
+        Pooling::Statistics => {
+            let n_features = steps.n_features();
+            let own = Normalizer::fit([&steps]);
+            FeatureMatrix::from_rows([own.mean, own.deviation].concat(), 2 * n_features)
+        }
+    }
+}
+
+/// The network's input: each row of [`columns`] compared with `reference`, then,
+/// as the architecture wants, the same normalised over the rows themselves and
+/// how far a baseline was followed.
+pub fn inputs(
+    columns: &FeatureMatrix,
+    reference: &Reference,
+    architecture: &Architecture,
+) -> FeatureMatrix {
+    let n_columns = columns.n_features();
+    let width = architecture.n_inputs(n_columns);
+    let own = architecture
+        .window_normalized
+        .then(|| Normalizer::fit([columns]).reference());
+    let mut rows = vec![0.0; columns.n_frames() * width];
+    for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+        let (compared, rest) = row.split_at_mut(n_columns);
+        reference.apply(columns.frame(i), compared);
+        let rest = match &own {
+            Some(own) => {
+                let (over_rows, rest) = rest.split_at_mut(n_columns);
+                own.apply(columns.frame(i), over_rows);
+                rest
+            }
+            None => rest,
+        };
+        for (input, share) in rest.iter_mut().zip(reference.shares) {
+            *input = SHARE_SCALE * share;
         }
     }
     FeatureMatrix::from_rows(rows, width)
@@ -149,6 +204,28 @@ pub fn averaged(
 mod tests {
     use super::*;
 
+    fn architecture(pooling: Pooling) -> Architecture {
+        Architecture {
+            frames_per_step: 2,
+            window_normalized: pooling == Pooling::Attentive,
+            convolutions: Vec::new(),
+            recurrent: None,
+            pooling,
+            told_baseline: true,
+            heads: 1,
+            dense: 1,
+            dropout: 0.0,
+        }
+    }
+
+    fn global() -> Reference {
+        Reference {
+            mean: vec![1.0],
+            deviation: vec![2.0],
+            shares: [0.0, 0.25],
+        }
+    }
+
     #[test]
     fn fitted_statistics_are_those_computed_by_hand() {
         let m = FeatureMatrix::from_rows(vec![1.0, 5.0, 3.0, 5.0], 2);
@@ -158,30 +235,38 @@ mod tests {
     }
 
     #[test]
-    fn steps_average_and_carry_both_normalisations() {
+    fn steps_average_and_carry_both_normalisations_and_the_shares() {
         let m = FeatureMatrix::from_rows(vec![0.0, 2.0, 4.0, 6.0, 9.0], 1);
-        let global = Normalizer {
-            mean: vec![1.0],
-            deviation: vec![2.0],
-        };
-        let s = steps(&m, 0..5, &global, 2, true);
-        assert_eq!((s.n_frames(), s.n_features()), (3, 2));
+        let architecture = architecture(Pooling::Attentive);
+        let s = inputs(&columns(&m, 0..5, &architecture), &global(), &architecture);
+        assert_eq!((s.n_frames(), s.n_features()), (3, 4));
         assert_eq!(
             [s.frame(0)[0], s.frame(1)[0], s.frame(2)[0]],
             [0.0, 2.0, 4.0]
         );
         let own: f32 = (0..3).map(|i| s.frame(i)[1]).sum();
         assert!(own.abs() < 1e-5, "window-normalised values have zero mean");
-        assert_eq!(steps(&m, 4..5, &global, 2, false).as_slice(), [4.0]);
+        assert_eq!(s.frame(2)[2..], [0.0, 0.5]);
+        let last = columns(&m, 4..5, &architecture);
+        assert_eq!(inputs(&last, &global(), &architecture).as_slice()[0], 4.0);
+    }
+
+    #[test]
+    fn statistics_are_the_steps_mean_and_deviation() {
+        let m = FeatureMatrix::from_rows(vec![0.0, 2.0, 4.0, 6.0], 1);
+        let c = columns(&m, 0..4, &architecture(Pooling::Statistics));
+        assert_eq!(c.as_slice(), [3.0, 2.0]);
+        assert_eq!((c.n_frames(), c.n_features()), (1, 2));
     }
 
     #[test]
     fn what_is_not_a_number_becomes_zero() {
-        let global = Normalizer {
+        let mut out = [1.0; 2];
+        let global = Reference {
             mean: vec![0.0; 2],
             deviation: vec![1.0; 2],
+            shares: [0.0; N_SHARES],
         };
-        let mut out = [1.0; 2];
         global.apply(&[f32::NAN, 1e9], &mut out);
         assert_eq!(out, [0.0, CLAMP]);
     }

@@ -1,5 +1,5 @@
 use super::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES, MAX_SAMPLES};
-use super::header::{Architecture, FORMAT_VERSION, TrainingFacts};
+use super::header::{Architecture, FORMAT_VERSION, Pooling, TrainingFacts};
 use super::weights::{Precision, Weight, Weights};
 use super::*;
 use crate::features::{FeatureConfig, FeatureGroup};
@@ -30,18 +30,26 @@ fn speaker_weights() -> Weights {
 
 /// A model of two prosodic columns and a small speaker encoder.
 fn artifact() -> Artifact {
+    artifact_with(Pooling::Attentive)
+}
+
+fn artifact_with(pooling: Pooling) -> Artifact {
     let n_features = 2 + 2 * HIDDEN;
     let architecture = Architecture {
         frames_per_step: 2,
         window_normalized: false,
         convolutions: Vec::new(),
         recurrent: None,
+        pooling,
+        told_baseline: true,
+        heads: 2,
         dense: 3,
         dropout: 0.0,
     };
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-    Network::new(&architecture, n_features, &vb).expect("is made");
+    let n_columns = architecture.n_columns(n_features);
+    Network::new(&architecture, architecture.n_inputs(n_columns), &vb).expect("is made");
     let vars = map.data().lock().expect("no thread has panicked");
     let weights = vars
         .iter()
@@ -66,8 +74,9 @@ fn artifact() -> Artifact {
             }],
             architecture,
             normalizer: normalize::Normalizer {
-                mean: vec![0.0; n_features],
-                deviation: vec![1.0; n_features],
+                mean: vec![0.0; n_columns],
+                deviation: vec![1.0; n_columns],
+                within: vec![1.0; n_columns],
             },
             calibration: calibration::Calibration::default(),
             training: TrainingFacts::default(),
@@ -88,7 +97,8 @@ fn a_model_with_front_ends_survives_its_file() {
     let mut model = EmotionModel::new(artifact.clone()).expect("fits");
     let samples = tone(16_000);
     let frames = model.encode(&samples).expect("encodes");
-    let logits = model.logits(&frames, 0..50).expect("answers");
+    let columns = model.columns(&frames, 0..50).expect("fits");
+    let logits = model.logits(&columns).expect("answers");
     for precision in [Precision::Full, Precision::Half, Precision::Eight] {
         let bytes = artifact.to_bytes(precision).expect("is written");
         let mut back = EmotionModel::load(&bytes).expect("is read");
@@ -100,12 +110,7 @@ fn a_model_with_front_ends_survives_its_file() {
             Precision::Half => 1e-2,
             Precision::Eight => 0.1,
         };
-        for (a, b) in back
-            .logits(&frames, 0..50)
-            .expect("answers")
-            .iter()
-            .zip(logits)
-        {
+        for (a, b) in back.logits(&columns).expect("answers").iter().zip(logits) {
             assert!((a - b).abs() <= tolerance, "{precision:?}: {a} {b}");
         }
     }
@@ -151,4 +156,31 @@ fn a_missing_front_end_is_refused() {
         matches!(error, Some(ModelError::Length { .. })),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_baseline_changes_the_answer_and_can_be_forgotten() {
+    for pooling in [Pooling::Attentive, Pooling::Statistics] {
+        let mut model = EmotionModel::new(artifact_with(pooling)).expect("fits");
+        let frames = model.encode(&tone(32_000)).expect("encodes");
+        let stranger = model.predict(&frames, 0..60).expect("answers");
+        for kind in [BaselineKind::Ordinary, BaselineKind::Session] {
+            let mut baseline = Baseline::new(kind);
+            model.compare_with(Some(&baseline)).expect("is empty");
+            assert_eq!(model.predict(&frames, 0..60).expect("answers"), stranger);
+            for start in [0, 30, 50] {
+                let utterance = model.columns(&frames, start..start + 50).expect("fits");
+                baseline.add(utterance);
+            }
+            model.compare_with(Some(&baseline)).expect("fits");
+            let known = model.predict(&frames, 0..60).expect("answers");
+            assert_ne!(known, stranger, "{pooling:?} {kind:?}");
+            model.compare_with(None).expect("nothing can be wrong");
+            assert_eq!(model.predict(&frames, 0..60).expect("answers"), stranger);
+        }
+        let mut foreign = Baseline::new(BaselineKind::Session);
+        foreign.add(FeatureMatrix::from_rows(vec![0.0; 3], 3));
+        let error = model.compare_with(Some(&foreign)).err();
+        assert!(matches!(error, Some(ModelError::Width { .. })));
+    }
 }

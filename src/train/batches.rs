@@ -1,11 +1,11 @@
 //! Examples of like length together, padded to the longest.
 
 use super::examples::{Corpus, Example};
-use super::frames::Frames;
+use super::voices::Voices;
 use crate::emotion::N_EMOTIONS;
 use crate::features::FeatureMatrix;
 use crate::model::header::Architecture;
-use crate::model::normalize::{Normalizer, steps};
+use crate::model::normalize::inputs;
 use candle_core::{Device, Result, Tensor};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -43,8 +43,8 @@ pub struct Batch {
 pub struct Batching<'a> {
     /// The network's shape.
     pub architecture: &'a Architecture,
-    /// Training data's statistics.
-    pub normalizer: &'a Normalizer,
+    /// What the voices are compared with.
+    pub voices: &'a Voices,
     /// The corpora, for their classes.
     pub corpora: &'a [Corpus],
     /// Seconds of a step.
@@ -56,20 +56,22 @@ pub struct Batching<'a> {
 }
 
 impl Batching<'_> {
-    /// Whole recordings as they are, for measuring.
+    /// Whole recordings of strangers as they are, for measuring.
     ///
     /// # Errors
     /// If a tensor cannot be made.
     pub fn whole(&self, examples: &[&Example]) -> Result<Batch> {
+        let stranger = self.voices.population();
         let rows = examples
             .iter()
-            .map(|e| self.rows(&e.views[0], 0..e.views[0].n_frames()))
+            .map(|e| inputs(&e.whole(), stranger, self.architecture))
             .collect();
         self.batch(examples, rows)
     }
 
-    /// A random view of each, cropped, with stretches of time and of features
-    /// blanked (Park et al. 2019, "SpecAugment", without warping).
+    /// A random view of each, of somebody of whom something or nothing is
+    /// known, cropped, with stretches of time and of features blanked (Park et
+    /// al. 2019, "SpecAugment", without warping).
     ///
     /// # Errors
     /// If a tensor cannot be made.
@@ -80,21 +82,30 @@ impl Batching<'_> {
             .map(|e| {
                 let view = &e.views[rng.random_range(0..e.views.len())];
                 let n = view.n_frames();
-                let kept = ((n as f32 * rng.random_range(0.7..1.0f32)) as usize).clamp(1, longest);
-                let start = rng.random_range(0..=n - kept.min(n));
-                let mut rows = self.rows(view, start..start + kept.min(n));
-                blank(&mut rows, self.architecture.window_normalized, rng);
+                let kept = if e.rows_are_clips {
+                    1
+                } else {
+                    ((n as f32 * rng.random_range(0.7..1.0f32)) as usize).clamp(1, longest.min(n))
+                };
+                let start = rng.random_range(0..=n - kept);
+                let (rows, range) = view.rows(start..start + kept);
+                let n_columns = rows.n_features();
+                let values = &rows.as_slice()[range.start * n_columns..range.end * n_columns];
+                let columns = FeatureMatrix::from_rows(values.to_vec(), n_columns);
+                let known = self.voices.any(&e.person, rng);
+                let mut rows = inputs(&columns, known, self.architecture);
+                if !e.rows_are_clips {
+                    blank(
+                        &mut rows,
+                        n_columns,
+                        self.architecture.window_normalized,
+                        rng,
+                    );
+                }
                 rows
             })
             .collect();
         self.batch(examples, rows)
-    }
-
-    fn rows(&self, view: &Frames, range: std::ops::Range<usize>) -> FeatureMatrix {
-        // Views are averaged already.
-        let normalized = self.architecture.window_normalized;
-        let (rows, range) = view.rows(range);
-        steps(&rows, range, self.normalizer, 1, normalized)
     }
 
     fn batch(&self, examples: &[&Example], rows: Vec<FeatureMatrix>) -> Result<Batch> {
@@ -136,9 +147,13 @@ impl Batching<'_> {
 
 /// Blanks one stretch of time (up to a sixth) and two bands of neighbouring
 /// features (up to an eighth each), in both halves of a row alike.
-fn blank(rows: &mut FeatureMatrix, two_halves: bool, rng: &mut impl Rng) {
-    let (n, width) = (rows.n_frames(), rows.n_features());
-    let n_features = if two_halves { width / 2 } else { width };
+fn blank(rows: &mut FeatureMatrix, n_features: usize, two_halves: bool, rng: &mut impl Rng) {
+    let n = rows.n_frames();
+    let n_blanked = if two_halves {
+        2 * n_features
+    } else {
+        n_features
+    };
     let mut stretch = |of: usize, share: usize| {
         let length = rng.random_range(0..=of / share);
         let start = rng.random_range(0..=of - length);
@@ -147,7 +162,7 @@ fn blank(rows: &mut FeatureMatrix, two_halves: bool, rng: &mut impl Rng) {
     let time = stretch(n, 6);
     let bands = [stretch(n_features, 8), stretch(n_features, 8)];
     for i in 0..n {
-        let row = rows.frame_mut(i);
+        let row = &mut rows.frame_mut(i)[..n_blanked];
         if time.contains(&i) {
             row.fill(0.0);
         }
@@ -221,8 +236,10 @@ mod tests {
     fn example(corpus: usize, emotion: Emotion, n: usize) -> Example {
         Example {
             corpus,
+            person: String::new(),
             emotion,
             views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1).into()],
+            rows_are_clips: false,
         }
     }
 

@@ -5,15 +5,16 @@ use super::cache::{Cache, Key};
 use super::corpora::Recording;
 use super::frames::Frames;
 use super::split::always_trained_on;
-use crate::audio;
+use crate::audio::{self, SAMPLE_RATE_HZ};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
 use crate::model::Encoder;
 use crate::model::encoder::beside;
-use crate::model::normalize::averaged;
+use crate::model::header::{Architecture, Pooling};
+use crate::model::normalize::{averaged, columns};
 use indicatif::{ParallelProgressIterator, ProgressBar};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,6 +22,12 @@ use std::collections::BTreeMap;
 /// A class of a corpus with fewer clips than this share of its largest class
 /// teaches nothing but that it is rare, and is left out.
 const MIN_CLASS_SHARE: f64 = 0.1;
+
+/// Crops beside each whole view, where rows are clips.
+const N_CROPS: usize = 3;
+
+/// Shortest and longest crop, seconds, of clips that are long enough.
+const CROP_S: [f64; 2] = [1.4, 4.0];
 
 /// Recordings that babble is made of.
 const N_TALKERS: usize = 24;
@@ -30,11 +37,36 @@ const N_TALKERS: usize = 24;
 pub struct Example {
     /// Index into [`Examples::corpora`].
     pub corpus: usize,
+    /// Who speaks, `corpus/speaker`.
+    pub person: String,
     /// The label.
     pub emotion: Emotion,
-    /// The recording itself, then its altered views; each row is the mean of
-    /// a step's frames.
+    /// The recording itself, then its altered views: what
+    /// [`crate::model::normalize::columns`] makes of each.
     pub views: Vec<Frames>,
+    /// Whether each row stands for a clip of its own, the first for the whole
+    /// view and the others for crops of it.
+    pub rows_are_clips: bool,
+}
+
+impl Example {
+    /// The columns of the whole recording as it is.
+    pub fn whole(&self) -> Cow<'_, FeatureMatrix> {
+        let n_rows = if self.rows_are_clips {
+            1
+        } else {
+            self.views[0].n_frames()
+        };
+        let (matrix, range) = self.views[0].rows(0..n_rows);
+        if range.len() == matrix.n_frames() {
+            return matrix;
+        }
+        let n_columns = matrix.n_features();
+        Cow::Owned(FeatureMatrix::from_rows(
+            matrix.as_slice()[..n_columns].to_vec(),
+            n_columns,
+        ))
+    }
 }
 
 /// What is known of a corpus.
@@ -69,8 +101,8 @@ pub struct Preparation<'a> {
     pub cache: Option<&'a Caches>,
     /// Whose voices make babble in altered views.
     pub talkers: &'a Talkers,
-    /// Frames averaged into a step.
-    pub frames_per_step: usize,
+    /// What the network wants made of them.
+    pub architecture: &'a Architecture,
     /// Altered views beside each recording.
     pub n_altered: usize,
     /// Seed of the alterations.
@@ -163,8 +195,10 @@ impl Examples {
                         .map_err(|e| format!("{}: {e}", recording.path.display()))?;
                     Ok(Example {
                         corpus,
+                        person: recording.person(),
                         emotion,
                         views,
+                        rows_are_clips: preparation.architecture.pooling == Pooling::Statistics,
                     })
                 },
             )
@@ -205,7 +239,7 @@ fn views(
             let features = cached(|c| &c.features);
             let learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
             if let (Some(features), true) = (&features, learnt.is_some() || !has_learnt) {
-                return Ok(joined(features, learnt.as_ref(), preparation.half));
+                return Ok(joined(features, learnt.as_ref(), preparation, key.seed()));
             }
             let samples = match &heard_once {
                 Some(samples) => samples,
@@ -216,7 +250,7 @@ fn views(
                 0 => Cow::Borrowed(samples),
                 _ => Cow::Owned(altered(samples, &preparation.talkers.samples, &mut rng)?),
             };
-            let per_step = preparation.frames_per_step;
+            let per_step = preparation.architecture.frames_per_step;
             let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
             let features = match features {
                 Some(features) => features,
@@ -232,22 +266,55 @@ fn views(
                     caches.learnt.put(&key, learnt);
                 }
             }
-            Ok(joined(&features, learnt.as_ref(), preparation.half))
+            Ok(joined(&features, learnt.as_ref(), preparation, key.seed()))
         })
         .collect()
 }
 
-/// Both parts of a view's columns.
-fn joined(features: &Frames, learnt: Option<&Frames>, half: bool) -> Frames {
-    let all = match learnt {
+/// Both parts of a view, as the network wants them.
+fn joined(
+    features: &Frames,
+    learnt: Option<&Frames>,
+    preparation: &Preparation,
+    seed: u64,
+) -> Frames {
+    let mut all = match learnt {
         Some(learnt) => Cow::Owned(beside(&features.matrix(), &learnt.matrix())),
         None => features.matrix(),
     };
-    if half {
+    if preparation.architecture.pooling == Pooling::Statistics {
+        all = Cow::Owned(clips(&all, preparation, &mut StdRng::seed_from_u64(seed)));
+    }
+    if preparation.half {
         Frames::half(&all)
     } else {
         all.into_owned().into()
     }
+}
+
+/// The columns of the whole and of random crops of it, a row each.
+fn clips(steps: &FeatureMatrix, preparation: &Preparation, rng: &mut impl Rng) -> FeatureMatrix {
+    // Frames are averaged already.
+    let architecture = Architecture {
+        frames_per_step: 1,
+        ..preparation.architecture.clone()
+    };
+    let step_s = (preparation.architecture.frames_per_step * preparation.encoder.hop_samples())
+        as f64
+        / f64::from(SAMPLE_RATE_HZ);
+    let n = steps.n_frames();
+    let [least, most] = CROP_S.map(|s| ((s / step_s) as usize).min(n));
+    let mut rows = Vec::new();
+    for crop in 0..=N_CROPS {
+        let kept = match crop {
+            0 => n,
+            _ => ((n as f32 * rng.random_range(0.5..1.0f32)) as usize).clamp(least, most),
+        };
+        let start = rng.random_range(0..=n - kept);
+        let columns = columns(steps, start..start + kept, &architecture);
+        rows.extend_from_slice(columns.as_slice());
+    }
+    FeatureMatrix::from_rows(rows, architecture.n_columns(steps.n_features()))
 }
 
 /// A recording's samples, unless there is nothing to hear.

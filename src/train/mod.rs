@@ -19,3 +19,4 @@ pub mod optimizer;
 pub mod recipe;
 pub mod split;
 pub mod trainer;
+pub mod voices;

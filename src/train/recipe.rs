@@ -2,7 +2,7 @@
 
 use crate::features::{FeatureConfig, FeatureGroup};
 use crate::model::front_ends::FrontEndKind;
-use crate::model::header::{Architecture, Cell, RecurrentConfig};
+use crate::model::header::{Architecture, Cell, Pooling, RecurrentConfig};
 use crate::model::weights::Precision;
 use clap::ValueEnum;
 
@@ -71,23 +71,43 @@ impl Recipe {
             window_normalized: true,
             convolutions: vec![128, 128],
             recurrent: Some(recurrent(cell)),
+            pooling: Pooling::Attentive,
+            told_baseline: true,
+            heads: 1,
             dense: 128,
             dropout,
         };
-        let pooled = |dense| Architecture {
+        let pooled = |heads, dense| Architecture {
             frames_per_step: 2,
             window_normalized: false,
             convolutions: Vec::new(),
             recurrent: None,
+            pooling: Pooling::Statistics,
+            told_baseline: true,
+            heads,
             dense,
             dropout,
         };
         match self {
             Recipe::Lstm => from_features(Cell::Lstm),
             Recipe::SimpleRnn => from_features(Cell::SimpleRnn),
-            Recipe::Undertone => pooled(128),
+            Recipe::Undertone => pooled(2, 128),
             // What keeps the file below a megabyte.
-            Recipe::UndertoneLight => pooled(48),
+            Recipe::UndertoneLight => pooled(1, 64),
+        }
+    }
+
+    /// Whether training stops early: small pooled heads do not overfit within
+    /// their passes.
+    pub fn early_stopping(self) -> bool {
+        matches!(self, Recipe::Lstm | Recipe::SimpleRnn)
+    }
+
+    /// Clips a step.
+    pub fn batch_size(self) -> usize {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => 32,
+            Recipe::Undertone | Recipe::UndertoneLight => 256,
         }
     }
 

@@ -7,11 +7,14 @@ use super::examples::{Caches, Corpus, Example, Examples, Preparation, Talkers, c
 use super::metrics::{Metrics, Outcome};
 use super::optimizer::{Average, clip, named, seed_weights};
 use super::split::Split;
+use super::voices::{Voices, statistics};
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureConfig;
+use crate::model::DISPLACEMENTS;
 use crate::model::Encoder;
 use crate::model::artifact::Artifact;
+use crate::model::baseline::Displacements;
 use crate::model::calibration::Calibration;
 use crate::model::front_ends::PackedFrontEnd;
 use crate::model::header::{Architecture, FORMAT_VERSION, ModelHeader, TrainingFacts};
@@ -50,7 +53,10 @@ pub struct TrainingConfig {
     pub talkers: Arc<Talkers>,
     /// Most passes over the data.
     pub epochs: usize,
-    /// Passes without a better validation after which training stops.
+    /// Whether the validation speakers decide which pass is kept; else the last
+    /// is, and once it is calibrated they are trained on too.
+    pub early_stopping: bool,
+    /// Passes without a better validation after which training stops early.
     pub patience: usize,
     /// Clips a batch.
     pub batch_size: usize,
@@ -100,7 +106,7 @@ pub fn train(
         half: !config.front_ends.is_empty(),
         cache: cache.as_ref(),
         talkers: &config.talkers,
-        frames_per_step: architecture.frames_per_step,
+        architecture,
         n_altered: config.n_altered,
         seed: config.seed,
     };
@@ -120,30 +126,121 @@ pub fn train(
             validation.list.len()
         );
     }
-    let normalizer = Normalizer::fit(training.list.iter().map(|e| e.views[0].matrix()));
-    let class_weights = class_weights(&training.list, corpora.len());
+    let step_s =
+        (architecture.frames_per_step * encoder.hop_samples()) as f64 / f64::from(SAMPLE_RATE_HZ);
+    let fitted = fit(
+        &training.list,
+        &validation.list,
+        &corpora,
+        config,
+        step_s,
+        &mut progress,
+    )?;
+    let calibration = calibrate(&validation.list, &corpora, &fitted.logits);
+    // Where nothing is left to the validation speakers but the calibration,
+    // they are worth more as voices to learn from.
+    let fitted = if config.early_stopping {
+        fitted
+    } else {
+        let all = [training.list, validation.list].concat();
+        fit(&all, &[], &corpora, config, step_s, &mut progress)?
+    };
+    let mut weights = fitted.weights;
+    let n_columns = fitted.normalizer.n_columns();
+    weights.insert(
+        DISPLACEMENTS.to_owned(),
+        Tensor::from_slice(
+            fitted.displacements.as_slice(),
+            (N_EMOTIONS, n_columns),
+            &Device::Cpu,
+        )?,
+    );
+    Ok(Artifact {
+        header: ModelHeader {
+            format_version: FORMAT_VERSION,
+            name: config.name.clone(),
+            classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
+            features: config.features.clone(),
+            front_ends: config.front_ends.iter().map(|f| f.header.clone()).collect(),
+            architecture: architecture.clone(),
+            normalizer: fitted.normalizer,
+            calibration,
+            training: facts(
+                split,
+                &corpora,
+                config,
+                fitted.epochs,
+                !config.early_stopping,
+            ),
+            checksum: String::new(),
+        },
+        weights,
+        front_ends: config
+            .front_ends
+            .iter()
+            .map(|f| f.weights.clone())
+            .collect(),
+    })
+}
+
+/// A network that has been fitted.
+struct Fitted {
+    weights: BTreeMap<String, Tensor>,
+    normalizer: Normalizer,
+    displacements: Displacements,
+    /// Of the validation examples.
+    logits: Vec<[f32; N_EMOTIONS]>,
+    /// Passes that the weights saw.
+    epochs: usize,
+}
+
+/// Fits a network to `training`. With early stopping, the weights that do best
+/// on `validation` are kept, else those of the last pass.
+fn fit(
+    training: &[Example],
+    validation: &[Example],
+    corpora: &[Corpus],
+    config: &TrainingConfig,
+    step_s: f64,
+    progress: &mut impl FnMut(&Progress),
+) -> Result<Fitted> {
+    let (normalizer, displacements) = statistics(training);
+    let voices = if config.architecture.told_baseline {
+        let mut rng = StdRng::seed_from_u64(config.seed ^ 0x766f_6963);
+        Voices::draw(training, &normalizer, &displacements, &mut rng)
+    } else {
+        Voices::strangers(&normalizer)
+    };
+    let class_weights = class_weights(training, corpora.len());
     let batching = Batching {
-        architecture,
-        normalizer: &normalizer,
-        corpora: &corpora,
-        step_s: (architecture.frames_per_step * encoder.hop_samples()) as f64
-            / f64::from(SAMPLE_RATE_HZ),
+        architecture: &config.architecture,
+        voices: &voices,
+        corpora,
+        step_s,
         label_smoothing: 0.05,
         class_weights: &class_weights,
     };
-    let mut fitting = Fitting::new(config, &batching)?;
+    let mut fitting = Fitting::new(config, &batching, normalizer.n_columns())?;
     let mut best: Option<(f64, usize, BTreeMap<String, Tensor>)> = None;
     let start = Instant::now();
     for pass in 0..config.epochs {
-        let loss = fitting.pass(&training.list, pass)?;
-        let logits = fitting.measure(&validation.list)?;
-        let validated = by_corpus(&validation.list, &corpora, &logits);
-        let mean = validated.iter().map(|v| v.1).sum::<f64>() / validated.len().max(1) as f64;
-        let better = best.as_ref().is_none_or(|b| mean > b.0);
-        if better {
-            best = Some((mean, pass + 1, fitting.average.weights().clone()));
-        }
+        let loss = fitting.pass(training, pass)?;
         let done = pass + 1;
+        let last = done == config.epochs;
+        let validated = if config.early_stopping || last || done % 10 == 0 {
+            by_corpus(validation, corpora, &fitting.measure(validation)?)
+        } else {
+            Vec::new()
+        };
+        let mean = validated.iter().map(|v| v.1).sum::<f64>() / validated.len().max(1) as f64;
+        let better = if config.early_stopping {
+            best.as_ref().is_none_or(|b| mean > b.0)
+        } else {
+            last
+        };
+        if better {
+            best = Some((mean, done, fitting.average.weights().clone()));
+        }
         progress(&Progress {
             epoch: done,
             loss,
@@ -154,7 +251,7 @@ pub fn train(
                 .mul_f64((config.epochs - done) as f64 / done as f64),
         });
         let since = best.as_ref().map_or(0, |b| done - b.1);
-        if since >= config.patience {
+        if config.early_stopping && since >= config.patience {
             break;
         }
     }
@@ -162,28 +259,13 @@ pub fn train(
         candle_core::bail!("no epochs were asked for");
     };
     fitting.average = Average::of(weights.clone());
-    let logits = fitting.measure(&validation.list)?;
-    let calibration = calibrate(&validation.list, &corpora, &logits);
-    let facts = facts(split, &training, config, epochs);
-    Ok(Artifact {
-        header: ModelHeader {
-            format_version: FORMAT_VERSION,
-            name: config.name.clone(),
-            classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
-            features: config.features.clone(),
-            front_ends: config.front_ends.iter().map(|f| f.header.clone()).collect(),
-            architecture: architecture.clone(),
-            normalizer: normalizer.clone(),
-            calibration,
-            training: facts,
-            checksum: String::new(),
-        },
+    let logits = fitting.measure(validation)?;
+    Ok(Fitted {
         weights,
-        front_ends: config
-            .front_ends
-            .iter()
-            .map(|f| f.weights.clone())
-            .collect(),
+        normalizer,
+        displacements,
+        logits,
+        epochs,
     })
 }
 
@@ -223,13 +305,12 @@ struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(config: &'a TrainingConfig, batching: &'a Batching) -> Result<Fitting<'a>> {
-        let doubled = if batching.architecture.window_normalized {
-            2
-        } else {
-            1
-        };
-        let n_inputs = doubled * batching.normalizer.n_features();
+    fn new(
+        config: &'a TrainingConfig,
+        batching: &'a Batching,
+        n_columns: usize,
+    ) -> Result<Fitting<'a>> {
+        let n_inputs = batching.architecture.n_inputs(n_columns);
         let map = VarMap::new();
         let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
         Network::new(batching.architecture, n_inputs, &vb)?;
@@ -300,10 +381,15 @@ impl<'a> Fitting<'a> {
                 .collect();
             Tensor::from_vec(values, shape, &Device::Cpu)
         };
-        let logits = network.forward(&batch.x, &batch.lengths, Some(&drop))?;
-        let log_p = candle_nn::ops::log_softmax(&(logits + &batch.mask)?, 1)?;
-        let each = (log_p * &batch.targets)?.sum(1)?.neg()?;
-        (each * &batch.weights)?.sum_all()? / batch.weights.sum_all()?.to_scalar::<f32>()? as f64
+        let heads = network.forward(&batch.x, &batch.lengths, Some(&drop))?;
+        let n_heads = heads.len() as f64;
+        let mut sum = Tensor::zeros(batch.weights.shape(), DType::F32, &Device::Cpu)?;
+        for logits in heads {
+            let log_p = candle_nn::ops::log_softmax(&(logits + &batch.mask)?, 1)?;
+            sum = (sum - (log_p * &batch.targets)?.sum(1)?)?;
+        }
+        let total = f64::from(batch.weights.sum_all()?.to_scalar::<f32>()?);
+        (sum * &batch.weights)?.sum_all()? / (n_heads * total)
     }
 
     /// Logits of whole recordings under the averaged weights.
@@ -317,9 +403,7 @@ impl<'a> Fitting<'a> {
         for indices in order.chunks(self.config.batch_size) {
             let chosen: Vec<&Example> = indices.iter().map(|i| &examples[*i]).collect();
             let batch = self.batching.whole(&chosen)?;
-            let rows = network
-                .forward(&batch.x, &batch.lengths, None)?
-                .to_vec2::<f32>()?;
+            let rows = network.logits(&batch.x, &batch.lengths)?.to_vec2::<f32>()?;
             for (i, row) in indices.iter().zip(rows) {
                 logits[*i].copy_from_slice(&row);
             }
@@ -415,18 +499,25 @@ fn calibrate(
 
 fn facts(
     split: &Split,
-    training: &Examples,
+    corpora: &[Corpus],
     config: &TrainingConfig,
     epochs: usize,
+    validated_too: bool,
 ) -> TrainingFacts {
-    let n_clips = |index: usize| training.list.iter().filter(|e| e.corpus == index).count();
-    let speakers: BTreeSet<String> = split.training.iter().map(|r| r.person()).collect();
+    let mut heard: Vec<_> = split.training.iter().collect();
+    if validated_too {
+        heard.extend(&split.validation);
+    }
+    let n_clips = |corpus: &Corpus| {
+        let own = heard.iter().filter(|r| r.corpus == corpus.name);
+        own.filter(|r| r.emotion.is_some_and(|e| corpus.classes[e.index()]))
+            .count()
+    };
+    let speakers: BTreeSet<String> = heard.iter().map(|r| r.person()).collect();
     TrainingFacts {
-        corpora: training
-            .corpora
+        corpora: corpora
             .iter()
-            .enumerate()
-            .map(|(i, c)| (c.name.clone(), n_clips(i)))
+            .map(|c| (c.name.clone(), n_clips(c)))
             .collect(),
         speakers: speakers.into_iter().collect(),
         epochs,
@@ -440,7 +531,7 @@ fn facts(
 mod tests {
     use super::*;
     use crate::features::FeatureMatrix;
-    use crate::model::header::{Cell, RecurrentConfig};
+    use crate::model::header::{Cell, Pooling, RecurrentConfig};
 
     #[test]
     fn the_schedule_rises_then_falls() {
@@ -452,8 +543,10 @@ mod tests {
     fn example(emotion: Emotion) -> Example {
         Example {
             corpus: 0,
+            person: "a".into(),
             emotion,
             views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
+            rows_are_clips: false,
         }
     }
 
@@ -514,6 +607,9 @@ mod tests {
                 n_layers: 1,
                 bidirectional: true,
             }),
+            pooling: Pooling::Attentive,
+            told_baseline: true,
+            heads: 2,
             dense: 6,
             dropout: 0.1,
         };
@@ -521,10 +617,11 @@ mod tests {
             name: "test".into(),
             features: FeatureConfig::default(),
             front_ends: Vec::new(),
-            architecture: architecture.clone(),
+            architecture,
             cache: None,
             talkers: Arc::default(),
             epochs: 12,
+            early_stopping: true,
             patience: 12,
             batch_size: 8,
             learning_rate: 0.02,
@@ -532,21 +629,8 @@ mod tests {
             n_altered: 0,
             seed: 1,
         };
-        let normalizer = Normalizer::fit(examples.iter().map(|e| e.views[0].matrix()));
-        let class_weights = class_weights(&examples, 1);
-        let batching = Batching {
-            architecture: &architecture,
-            normalizer: &normalizer,
-            corpora: &corpora,
-            step_s: 0.01,
-            label_smoothing: 0.0,
-            class_weights: &class_weights,
-        };
-        let mut fitting = Fitting::new(&config, &batching)?;
-        for pass in 0..config.epochs {
-            fitting.pass(&examples, pass)?;
-        }
-        let logits = fitting.measure(&examples)?;
+        let fitted = fit(&examples, &examples, &corpora, &config, 0.01, &mut |_| ())?;
+        let logits = fitted.logits;
         let uar = by_corpus(&examples, &corpora, &logits)[0].1;
         assert!(uar > 0.95, "{uar}");
         Ok(())

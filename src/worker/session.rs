@@ -216,7 +216,7 @@ mod tests {
     use crate::emotion::Emotion;
     use crate::features::FeatureConfig;
     use crate::model::calibration::Calibration;
-    use crate::model::header::{Architecture, FORMAT_VERSION, TrainingFacts};
+    use crate::model::header::{Architecture, FORMAT_VERSION, Pooling, TrainingFacts};
     use crate::model::network::Network;
     use crate::model::normalize::Normalizer;
     use crate::model::weights::Precision;
@@ -236,6 +236,9 @@ mod tests {
             window_normalized: false,
             convolutions: Vec::new(),
             recurrent: None,
+            pooling: Pooling::Attentive,
+            told_baseline: false,
+            heads: 1,
             dense: 4,
             dropout: 0.0,
         };
@@ -259,6 +262,7 @@ mod tests {
             normalizer: Normalizer {
                 mean: vec![0.0; n_features],
                 deviation: vec![1.0; n_features],
+                within: vec![1.0; n_features],
             },
             calibration: Calibration {
                 temperature: 1.0,

@@ -1,0 +1,210 @@
+//! What is known of a speaker: the same voice sounds sad to those who do not
+//! know it, and ordinary to those who do.
+//!
+//! A network's inputs are normalised by the population's mean and deviation. A
+//! [`Baseline`] moves both towards the speaker's own, the further the more has
+//! been heard, and the network is told how far.
+
+use super::normalize::{N_SHARES, Normalizer, Reference};
+use crate::emotion::N_EMOTIONS;
+use crate::features::FeatureMatrix;
+
+/// Most utterances that are kept; older ones make way.
+const MAX_UTTERANCES: usize = 200;
+
+/// Utterances after which half of the way to the speaker's own statistics is
+/// gone. What is known to be ordinary talk counts sooner than what may be
+/// anything.
+const HALF_WAY_ORDINARY: f32 = 2.0;
+const HALF_WAY_SESSION: f32 = 6.0;
+
+/// What the utterances of a baseline are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaselineKind {
+    /// Talk in the speaker's ordinary mood: what it differs from the population
+    /// by is the voice.
+    Ordinary,
+    /// Whatever was said in a session. The emotions heard in it are taken into
+    /// account: a session that is angry from beginning to end does not make
+    /// anger ordinary.
+    Session,
+}
+
+/// Utterances of one speaker, as a model's columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    kind: BaselineKind,
+    utterances: Vec<FeatureMatrix>,
+}
+
+impl Baseline {
+    /// Nothing is known yet.
+    pub fn new(kind: BaselineKind) -> Baseline {
+        Baseline {
+            kind,
+            utterances: Vec::new(),
+        }
+    }
+
+    /// Adds an utterance of a second or more, as
+    /// [`super::EmotionModel::columns`] gives it.
+    pub fn add(&mut self, columns: FeatureMatrix) {
+        if self.utterances.len() == MAX_UTTERANCES {
+            self.utterances.remove(0);
+        }
+        self.utterances.push(columns);
+    }
+
+    /// What the utterances are.
+    pub fn kind(&self) -> BaselineKind {
+        self.kind
+    }
+
+    /// What has been added, the oldest first.
+    pub fn utterances(&self) -> &[FeatureMatrix] {
+        &self.utterances
+    }
+}
+
+/// How the emotions of one speaker differ, on average over speakers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Displacements {
+    /// For each emotion, how far its mean lies from the mean over the speaker's
+    /// emotions, `[emotions, columns]` row-major.
+    values: Vec<f32>,
+}
+
+impl Displacements {
+    /// Takes `[emotions, columns]` values, row-major.
+    pub fn new(values: Vec<f32>) -> Displacements {
+        Displacements { values }
+    }
+
+    /// `[emotions, columns]`, row-major.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Where the mean of utterances with these mean probabilities is expected.
+    fn expected(&self, mean_scores: &[f32; N_EMOTIONS], n_columns: usize) -> Vec<f32> {
+        let mut sum = vec![0.0; n_columns];
+        for (row, p) in self.values.chunks_exact(n_columns).zip(mean_scores) {
+            for (s, v) in sum.iter_mut().zip(row) {
+                *s += p * v;
+            }
+        }
+        sum
+    }
+}
+
+/// What a speaker's next utterance is compared with. `mean_scores` is the mean
+/// of the utterances' probabilities and counts for [`BaselineKind::Session`]
+/// alone.
+pub fn reference<'a>(
+    kind: BaselineKind,
+    utterances: impl Iterator<Item = &'a FeatureMatrix> + Clone,
+    mean_scores: &[f32; N_EMOTIONS],
+    population: &Normalizer,
+    displacements: &Displacements,
+) -> Reference {
+    let n = utterances.clone().count() as f32;
+    if n == 0.0 {
+        return population.reference();
+    }
+    let own = Normalizer::fit(utterances);
+    let (half_way, expected) = match kind {
+        BaselineKind::Ordinary => (HALF_WAY_ORDINARY, vec![0.0; own.n_columns()]),
+        BaselineKind::Session => (
+            HALF_WAY_SESSION,
+            displacements.expected(mean_scores, own.n_columns()),
+        ),
+    };
+    let share = n / (n + half_way);
+    let towards = |population: f32, own: f32| population + share * (own - population);
+    let mean = population.mean.iter().zip(&own.mean).zip(&expected);
+    let deviations = population
+        .deviation
+        .iter()
+        .zip(&population.within)
+        .zip(&own.deviation);
+    let mut shares = [0.0; N_SHARES];
+    shares[kind as usize] = share;
+    Reference {
+        mean: mean.map(|((p, own), e)| towards(*p, own - e)).collect(),
+        deviation: deviations
+            .map(|((p, within), own)| match kind {
+                BaselineKind::Ordinary => towards(*p, *within),
+                // Half believed: few utterances, or all alike, vary too little.
+                BaselineKind::Session => {
+                    let blend = (0.5 * (own * own + within * within)).sqrt();
+                    towards(*p, blend)
+                }
+            })
+            .collect(),
+        shares,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emotion::Emotion;
+
+    fn population() -> Normalizer {
+        Normalizer {
+            mean: vec![0.0],
+            deviation: vec![1.0],
+            within: vec![1.0],
+        }
+    }
+
+    fn utterances(value: f32, n: usize) -> Vec<FeatureMatrix> {
+        vec![FeatureMatrix::from_rows(vec![value], 1); n]
+    }
+
+    #[test]
+    fn the_more_is_heard_the_closer_to_the_speaker() {
+        let at = |n| {
+            let heard = utterances(4.0, n);
+            let scores = [0.0; N_EMOTIONS];
+            let none = Displacements::default();
+            reference(
+                BaselineKind::Ordinary,
+                heard.iter(),
+                &scores,
+                &population(),
+                &none,
+            )
+        };
+        assert_eq!(at(0), population().reference());
+        assert_eq!(at(2).mean, [2.0]);
+        assert_eq!(at(2).shares, [0.5, 0.0]);
+        assert!(at(50).mean[0] > 3.8);
+    }
+
+    #[test]
+    fn an_angry_session_is_not_taken_for_an_angry_voice() {
+        let mut values = vec![0.0; N_EMOTIONS];
+        values[Emotion::Angry.index()] = 3.0;
+        let displacements = Displacements::new(values);
+        let mut angry = [0.0; N_EMOTIONS];
+        angry[Emotion::Angry.index()] = 1.0;
+        let heard = utterances(3.0, 20);
+        let told = |scores: &[f32; N_EMOTIONS]| {
+            let kind = BaselineKind::Session;
+            reference(kind, heard.iter(), scores, &population(), &displacements).mean[0]
+        };
+        assert!(told(&angry).abs() < 1e-6);
+        assert!(told(&[0.0; N_EMOTIONS]) > 2.0);
+    }
+
+    #[test]
+    fn old_utterances_make_way() {
+        let mut baseline = Baseline::new(BaselineKind::Session);
+        for i in 0..MAX_UTTERANCES + 3 {
+            baseline.add(FeatureMatrix::from_rows(vec![i as f32], 1));
+        }
+        assert_eq!(baseline.utterances().len(), MAX_UTTERANCES);
+        assert_eq!(baseline.utterances()[0].as_slice(), [3.0]);
+    }
+}
