@@ -1,18 +1,15 @@
 //! `undertone train`.
 
-use super::evaluate::print;
 use super::{Outcome, progress_bar, write};
-use crate::model::Artifact;
 use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
-use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::examples::Talkers;
+use crate::train::protocol::{self, FIVE_CLASSES, PAPER_CORPORA, Protocol, Run};
 use crate::train::recipe::Recipe;
-use crate::train::split::{N_FOLDS, Split, by_speaker};
-use crate::train::trainer::{Progress, TrainingConfig, train};
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use crate::train::report::Report;
+use crate::train::trainer::{Progress, TrainingConfig, prepare, train};
+use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +24,8 @@ pub(super) struct Arguments {
     /// Where to write the model (protocol `final`)
     #[arg(long, required_if_eq("protocol", "final"))]
     out: Option<PathBuf>,
-    /// Where to write the figures as JSON (protocol `speaker-independent`)
+    /// Where to write the figures as JSON, beside it the same as Markdown and a
+    /// reliability diagram (all protocols but `final`)
     #[arg(long)]
     report: Option<PathBuf>,
     /// What is trained on and what is tested
@@ -44,15 +42,15 @@ pub(super) struct Arguments {
     /// a recording); in the user's cache folder by default
     #[arg(long)]
     cache: Option<PathBuf>,
-    /// Folds to run, 0 to 4; all by default
+    /// Splits to run: folds 0 to 4, or corpora to leave out; all by default
     #[arg(long, value_delimiter = ',')]
-    fold: Vec<usize>,
+    fold: Vec<String>,
     /// Corpora to use; all by default
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Most passes over the data
-    #[arg(long, default_value_t = 40)]
-    epochs: usize,
+    /// Most passes over the data; the model's own number by default
+    #[arg(long)]
+    epochs: Option<usize>,
     /// Passes without a better validation before stopping
     #[arg(long, default_value_t = 12)]
     patience: usize,
@@ -77,37 +75,87 @@ pub(super) struct Arguments {
     /// Share of values dropped
     #[arg(long, default_value_t = 0.3)]
     dropout: f32,
-    /// Seed of weights, order and alteration
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Protocol {
-    /// Every speaker but an eighth, who decide when to stop: what is shipped
-    Final,
-    /// Five folds of speakers, each tested by a model that never heard them
-    SpeakerIndependent,
+    /// Seeds of weights and order; the first for the protocol `final`
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    seed: Vec<u64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
     let talkers = Arc::new(Talkers::choose(&recordings));
+    if arguments.protocol == Protocol::RandomSplit {
+        let five = |r: &Recording| r.emotion.is_some_and(|e| FIVE_CLASSES.contains(&e));
+        recordings.retain(|r| five(r) && PAPER_CORPORA.contains(&&*r.corpus));
+    }
     if !arguments.only.is_empty() {
         recordings.retain(|r| arguments.only.contains(&r.corpus));
     }
     count(&recordings);
-    match arguments.protocol {
-        Protocol::Final => {
-            let model = fit(arguments, &talkers, &by_speaker(&recordings, None))?;
-            if let Some(path) = &arguments.out {
-                write(path, model.to_bytes(arguments.model.precision())?)?;
-                eprintln!("written to {}", path.display());
+    let mut config = config(arguments, talkers)?;
+    let bar = progress_bar("preparing");
+    let examples = prepare(&recordings, &config, &bar)?;
+    bar.finish_and_clear();
+    let mut runs = Vec::new();
+    for seed in &arguments.seed {
+        config.seed = *seed;
+        for (fold, split) in arguments.protocol.splits(&recordings, *seed) {
+            if !arguments.fold.is_empty() && !arguments.fold.contains(&fold) {
+                continue;
             }
+            let told = |progress: &Progress| tell(progress, &config);
+            if arguments.protocol == Protocol::Final {
+                let model = train(&examples, &split, &config, told)?;
+                if let Some(path) = &arguments.out {
+                    write(path, model.to_bytes(arguments.model.precision())?)?;
+                    eprintln!("written to {}", path.display());
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            let run = protocol::run(&examples, &fold, &split, &config, told)?;
+            print(&run);
+            runs.push(run);
         }
-        Protocol::SpeakerIndependent => folds(arguments, &talkers, &recordings)?,
+    }
+    if runs.is_empty() {
+        return Err("no split has these names; leave --fold out to run them all".into());
+    }
+    let report = Report::new(arguments.protocol, arguments.model.name(), runs);
+    for (knowledge, corpora) in &report.means {
+        for (corpus, m) in corpora {
+            println!(
+                "{corpus:<12} UAR {:.3} ± {:.3}  accuracy {:.3}  ECE {:.3}  ({}, {} runs)",
+                m.uar,
+                m.uar_deviation,
+                m.accuracy,
+                m.ece,
+                knowledge.name(),
+                m.runs
+            );
+        }
+    }
+    if let Some(path) = &arguments.report {
+        let picture = path.with_extension("svg");
+        let name = picture.file_name().unwrap_or_default().to_string_lossy();
+        write(path, serde_json::to_string_pretty(&report)?)?;
+        write(&path.with_extension("md"), report.to_markdown(&name))?;
+        write(&picture, report.to_svg())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line a corpus and what was known.
+fn print(run: &Run) {
+    for (knowledge, corpora) in &run.figures {
+        let each = corpora.iter();
+        let figures: Vec<String> = each.map(|(c, m)| format!("{c} {:.3}", m.uar)).collect();
+        println!(
+            "{} seed {}, {}: UAR {}",
+            run.fold,
+            run.seed,
+            knowledge.name(),
+            figures.join(", ")
+        );
+    }
 }
 
 /// Prints what there is to learn from.
@@ -130,36 +178,26 @@ fn count(recordings: &[Recording]) {
     }
 }
 
-fn fit(
-    arguments: &Arguments,
-    talkers: &Arc<Talkers>,
-    split: &Split,
-) -> Result<Artifact, Box<dyn std::error::Error>> {
+fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig, String> {
     let recipe = arguments.model;
     let mut architecture = recipe.architecture(arguments.hidden, arguments.dropout);
     architecture.dense = arguments.dense.unwrap_or(architecture.dense);
-    let config = TrainingConfig {
+    Ok(TrainingConfig {
         name: recipe.name().to_owned(),
         features: recipe.features(),
         front_ends: front_ends(arguments)?,
         architecture,
         cache: arguments.cache.clone().or_else(cache::default_folder),
-        talkers: talkers.clone(),
-        epochs: arguments.epochs,
-        patience: arguments.patience,
+        talkers,
+        epochs: arguments.epochs.unwrap_or(recipe.epochs()),
         early_stopping: recipe.early_stopping(),
+        patience: arguments.patience,
         batch_size: arguments.batch.unwrap_or(recipe.batch_size()),
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered,
-        seed: arguments.seed,
-    };
-    let bar = progress_bar("preparing");
-    let model = train(split, &config, &bar, |progress| {
-        tell(progress, arguments.epochs)
-    });
-    bar.finish_and_clear();
-    Ok(model?)
+        seed: 0,
+    })
 }
 
 /// The recipe's front ends in its order, from the files given.
@@ -186,7 +224,10 @@ fn front_ends(arguments: &Arguments) -> Result<Vec<PackedFrontEnd>, String> {
         .collect()
 }
 
-fn tell(progress: &Progress, epochs: usize) {
+fn tell(progress: &Progress, config: &TrainingConfig) {
+    if progress.validation.is_empty() {
+        return;
+    }
     let validation: Vec<String> = progress
         .validation
         .iter()
@@ -194,104 +235,13 @@ fn tell(progress: &Progress, epochs: usize) {
         .collect();
     let left_s = progress.left.as_secs();
     eprintln!(
-        "epoch {:>3}/{epochs}  loss {:.3}  validation UAR {}{}  {}:{:02} left",
+        "epoch {:>3}/{}  loss {:.3}  validation UAR {}{}  {}:{:02} left",
         progress.epoch,
+        config.epochs,
         progress.loss,
         validation.join(", "),
         if progress.best { "  best" } else { "" },
         left_s / 60,
         left_s % 60
     );
-}
-
-/// The figures of a protocol.
-#[derive(Serialize)]
-struct Report {
-    protocol: &'static str,
-    seed: u64,
-    folds: BTreeMap<usize, Evaluation>,
-    mean: BTreeMap<String, Mean>,
-}
-
-/// A corpus over the folds in which it was tested.
-#[derive(Serialize)]
-struct Mean {
-    folds: usize,
-    uar: f64,
-    uar_deviation: f64,
-    accuracy: f64,
-    ece: f64,
-}
-
-fn folds(
-    arguments: &Arguments,
-    talkers: &Arc<Talkers>,
-    recordings: &[Recording],
-) -> Result<(), Box<dyn std::error::Error>> {
-    let wanted: Vec<usize> = if arguments.fold.is_empty() {
-        (0..N_FOLDS).collect()
-    } else {
-        arguments.fold.clone()
-    };
-    if let Some(fold) = wanted.iter().find(|f| **f >= N_FOLDS) {
-        return Err(format!(
-            "there is no fold {fold}; the folds are 0 to {}",
-            N_FOLDS - 1
-        )
-        .into());
-    }
-    let mut folds = BTreeMap::new();
-    for fold in wanted {
-        let split = by_speaker(recordings, Some(fold));
-        let model = fit(arguments, talkers, &split)?;
-        let bar = progress_bar("testing");
-        let evaluation = evaluate(&model, &split.test, &bar)?;
-        bar.finish_and_clear();
-        println!("fold {fold}");
-        print(&evaluation);
-        folds.insert(fold, evaluation);
-    }
-    let mean = means(&folds);
-    println!("\nover {} folds, speakers never trained on", folds.len());
-    for (corpus, m) in &mean {
-        println!(
-            "{corpus:<12} UAR {:.3} ± {:.3}  accuracy {:.3}  ECE {:.3}",
-            m.uar, m.uar_deviation, m.accuracy, m.ece
-        );
-    }
-    let report = Report {
-        protocol: "speaker-independent",
-        seed: arguments.seed,
-        folds,
-        mean,
-    };
-    if let Some(path) = &arguments.report {
-        write(path, serde_json::to_string_pretty(&report)?)?;
-    }
-    Ok(())
-}
-
-fn means(folds: &BTreeMap<usize, Evaluation>) -> BTreeMap<String, Mean> {
-    let corpora: BTreeSet<&String> = folds.values().flat_map(|e| e.corpora.keys()).collect();
-    corpora
-        .into_iter()
-        .map(|corpus| {
-            let reports: Vec<_> = folds
-                .values()
-                .filter_map(|e| e.corpora.get(corpus))
-                .collect();
-            let n = reports.len() as f64;
-            let over =
-                |figure: &dyn Fn(usize) -> f64| (0..reports.len()).map(figure).sum::<f64>() / n;
-            let uar = over(&|i| reports[i].metrics.uar);
-            let mean = Mean {
-                folds: reports.len(),
-                uar,
-                uar_deviation: over(&|i| (reports[i].metrics.uar - uar).powi(2)).sqrt(),
-                accuracy: over(&|i| reports[i].metrics.accuracy),
-                ece: over(&|i| reports[i].metrics.ece),
-            };
-            (corpus.clone(), mean)
-        })
-        .collect()
 }

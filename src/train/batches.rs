@@ -177,7 +177,7 @@ fn blank(rows: &mut FeatureMatrix, n_features: usize, two_halves: bool, rng: &mu
 /// An epoch's order: at most `per_corpus` random clips of each corpus, in
 /// batches of clips of like length, the batches in random order.
 pub fn epoch(
-    examples: &[Example],
+    examples: &[&Example],
     n_corpora: usize,
     per_corpus: usize,
     batch_size: usize,
@@ -211,7 +211,7 @@ pub fn epoch(
 
 /// The inverse of each class's share within its corpus, at most four, so that
 /// a mean over the corpus's clips is one.
-pub fn class_weights(examples: &[Example], n_corpora: usize) -> Vec<[f32; N_EMOTIONS]> {
+pub fn class_weights(examples: &[&Example], n_corpora: usize) -> Vec<[f32; N_EMOTIONS]> {
     let mut counts = vec![[0usize; N_EMOTIONS]; n_corpora];
     for example in examples {
         counts[example.corpus][example.emotion.index()] += 1;
@@ -237,6 +237,8 @@ mod tests {
         Example {
             corpus,
             person: String::new(),
+            path: Default::default(),
+            duration_s: 1.0,
             emotion,
             views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1).into()],
             rows_are_clips: false,
@@ -249,6 +251,7 @@ mod tests {
             .map(|i| example(i % 3 / 2, Emotion::Sad, 1 + i))
             .collect();
         // 40 and 33 clips: no batch is left with a single one.
+        let examples: Vec<&Example> = examples.iter().collect();
         let batches = epoch(&examples, 2, 40, 10, &mut StdRng::seed_from_u64(1));
         let mut seen: Vec<usize> = batches.concat();
         assert_eq!(
@@ -264,6 +267,7 @@ mod tests {
     fn rare_classes_weigh_more() {
         let mut examples: Vec<Example> = (0..3).map(|_| example(0, Emotion::Sad, 1)).collect();
         examples.push(example(0, Emotion::Angry, 1));
+        let examples: Vec<&Example> = examples.iter().collect();
         let weights = class_weights(&examples, 1);
         assert_eq!(weights[0][Emotion::Angry.index()], 2.0);
         assert!((weights[0][Emotion::Sad.index()] - 2.0 / 3.0).abs() < 1e-6);

@@ -17,7 +17,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
 /// A class of a corpus with fewer clips than this share of its largest class
 /// teaches nothing but that it is rare, and is left out.
@@ -39,6 +40,10 @@ pub struct Example {
     pub corpus: usize,
     /// Who speaks, `corpus/speaker`.
     pub person: String,
+    /// Where the recording lies.
+    pub path: PathBuf,
+    /// How long it is, seconds.
+    pub duration_s: f64,
     /// The label.
     pub emotion: Emotion,
     /// The recording itself, then its altered views: what
@@ -84,6 +89,8 @@ pub struct Corpus {
 pub struct Examples {
     /// The corpora they come from.
     pub corpora: Vec<Corpus>,
+    /// Seconds of a step.
+    pub step_s: f64,
     /// The examples.
     pub list: Vec<Example>,
     /// Recordings that could not be heard, each with the reason.
@@ -107,6 +114,14 @@ pub struct Preparation<'a> {
     pub n_altered: usize,
     /// Seed of the alterations.
     pub seed: u64,
+}
+
+impl Preparation<'_> {
+    /// Seconds of a step.
+    pub fn step_s(&self) -> f64 {
+        let samples = self.architecture.frames_per_step * self.encoder.hop_samples();
+        samples as f64 / f64::from(SAMPLE_RATE_HZ)
+    }
 }
 
 /// Where columns of views are kept: learnt ones take long to make and do not
@@ -168,6 +183,13 @@ pub fn corpora(recordings: &[Recording]) -> Vec<Corpus> {
 }
 
 impl Examples {
+    /// Those of the given recordings.
+    pub fn of(&self, recordings: &[Recording]) -> Vec<&Example> {
+        let paths: HashSet<&Path> = recordings.iter().map(|r| r.path.as_path()).collect();
+        let own = |e: &&Example| paths.contains(e.path.as_path());
+        self.list.iter().filter(own).collect()
+    }
+
     /// Decodes, alters and extracts on all cores. Recordings of other labels
     /// or of classes that their corpus lacks in number are left out.
     pub fn prepare(
@@ -191,11 +213,13 @@ impl Examples {
             .map_init(
                 || preparation.encoder.clone(),
                 |encoder, (corpus, emotion, recording)| {
-                    let views = views(recording, encoder, preparation)
+                    let (views, n_steps) = views(recording, encoder, preparation)
                         .map_err(|e| format!("{}: {e}", recording.path.display()))?;
                     Ok(Example {
                         corpus,
                         person: recording.person(),
+                        path: recording.path.clone(),
+                        duration_s: n_steps as f64 * preparation.step_s(),
                         emotion,
                         views,
                         rows_are_clips: preparation.architecture.pooling == Pooling::Statistics,
@@ -205,6 +229,7 @@ impl Examples {
             .collect();
         let mut examples = Examples {
             corpora: corpora.to_vec(),
+            step_s: preparation.step_s(),
             ..Examples::default()
         };
         for result in results {
@@ -222,10 +247,10 @@ fn views(
     recording: &Recording,
     encoder: &mut Encoder,
     preparation: &Preparation,
-) -> Result<Vec<Frames>, Box<dyn std::error::Error>> {
+) -> Result<(Vec<Frames>, usize), Box<dyn std::error::Error>> {
     let key = Key::new(&recording.path, preparation.seed)?;
-    let mut heard_once = None;
-    (0..=preparation.n_altered)
+    let (mut heard_once, mut n_steps) = (None, 0);
+    let views: Result<Vec<Frames>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
         .map(|view| {
             let key = if view == 0 {
                 key.clone()
@@ -238,8 +263,15 @@ fn views(
             let has_learnt = encoder.n_learnt() > 0;
             let features = cached(|c| &c.features);
             let learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
+            let mut joined = |features: &Frames, learnt: Option<&Frames>| {
+                let all = joined(features, learnt);
+                if view == 0 {
+                    n_steps = all.n_frames();
+                }
+                wanted(all, preparation, key.seed())
+            };
             if let (Some(features), true) = (&features, learnt.is_some() || !has_learnt) {
-                return Ok(joined(features, learnt.as_ref(), preparation, key.seed()));
+                return Ok(joined(features, learnt.as_ref()));
             }
             let samples = match &heard_once {
                 Some(samples) => samples,
@@ -266,29 +298,29 @@ fn views(
                     caches.learnt.put(&key, learnt);
                 }
             }
-            Ok(joined(&features, learnt.as_ref(), preparation, key.seed()))
+            Ok(joined(&features, learnt.as_ref()))
         })
-        .collect()
+        .collect();
+    Ok((views?, n_steps))
 }
 
-/// Both parts of a view, as the network wants them.
-fn joined(
-    features: &Frames,
-    learnt: Option<&Frames>,
-    preparation: &Preparation,
-    seed: u64,
-) -> Frames {
-    let mut all = match learnt {
+/// Both parts of a view.
+fn joined<'a>(features: &'a Frames, learnt: Option<&Frames>) -> Cow<'a, FeatureMatrix> {
+    match learnt {
         Some(learnt) => Cow::Owned(beside(&features.matrix(), &learnt.matrix())),
         None => features.matrix(),
-    };
+    }
+}
+
+/// A view as the network wants it.
+fn wanted(mut steps: Cow<FeatureMatrix>, preparation: &Preparation, seed: u64) -> Frames {
     if preparation.architecture.pooling == Pooling::Statistics {
-        all = Cow::Owned(clips(&all, preparation, &mut StdRng::seed_from_u64(seed)));
+        steps = Cow::Owned(clips(&steps, preparation, &mut StdRng::seed_from_u64(seed)));
     }
     if preparation.half {
-        Frames::half(&all)
+        Frames::half(&steps)
     } else {
-        all.into_owned().into()
+        steps.into_owned().into()
     }
 }
 
@@ -299,9 +331,7 @@ fn clips(steps: &FeatureMatrix, preparation: &Preparation, rng: &mut impl Rng) -
         frames_per_step: 1,
         ..preparation.architecture.clone()
     };
-    let step_s = (preparation.architecture.frames_per_step * preparation.encoder.hop_samples())
-        as f64
-        / f64::from(SAMPLE_RATE_HZ);
+    let step_s = preparation.step_s();
     let n = steps.n_frames();
     let [least, most] = CROP_S.map(|s| ((s / step_s) as usize).min(n));
     let mut rows = Vec::new();

@@ -39,6 +39,8 @@ pub struct Metrics {
     /// Expected calibration error, `0..=1`: mean distance of confidence from
     /// accuracy over fifteen bins of equal width (Guo et al. 2017, equation 3).
     pub ece: f64,
+    /// Unweighted average recall of the surest 80 % of the clips, `0..=1`.
+    pub uar_at_80: f64,
     /// By class.
     pub per_class: BTreeMap<Emotion, ClassMetrics>,
     /// Rows truth, columns answer, both in the order of `classes`.
@@ -79,6 +81,7 @@ impl Metrics {
             accuracy: ratio(hits, outcomes.len()),
             uar: heard.iter().sum::<f64>() / heard.len().max(1) as f64,
             ece: expected_calibration_error(outcomes),
+            uar_at_80: recall_of(&surest(outcomes, 0.8)),
             confusion: classes
                 .iter()
                 .map(|t| {
@@ -93,15 +96,95 @@ impl Metrics {
     }
 }
 
-fn expected_calibration_error(outcomes: &[Outcome]) -> f64 {
-    let mut bins = [(0.0f64, 0.0f64); N_BINS];
+/// Mean recall of the classes that were shown.
+fn recall_of(outcomes: &[Outcome]) -> f64 {
+    let mut counts = [(0usize, 0usize); N_EMOTIONS];
+    for outcome in outcomes {
+        let (clips, hits) = &mut counts[outcome.truth.index()];
+        *clips += 1;
+        *hits += usize::from(outcome.scores.top().0 == outcome.truth);
+    }
+    let shown: Vec<f64> = counts
+        .iter()
+        .filter(|c| c.0 > 0)
+        .map(|c| c.1 as f64 / c.0 as f64)
+        .collect();
+    shown.iter().sum::<f64>() / shown.len().max(1) as f64
+}
+
+/// The share of the outcomes with the highest confidence.
+fn surest(outcomes: &[Outcome], coverage: f64) -> Vec<Outcome> {
+    let mut sorted = outcomes.to_vec();
+    sorted.sort_by(|a, b| b.scores.top().1.total_cmp(&a.scores.top().1));
+    sorted.truncate((coverage * outcomes.len() as f64).round() as usize);
+    sorted
+}
+
+/// What is answered when only the surest are: the risk–coverage curve
+/// (El-Yaniv & Wiener 2010, "On the Foundations of Noise-free Selective
+/// Classification").
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Covered {
+    /// Share of the clips that are answered, `0..=1`.
+    pub coverage: f64,
+    /// Share of wrong answers among them, `0..=1`.
+    pub risk: f64,
+    /// Their unweighted average recall, `0..=1`.
+    pub uar: f64,
+}
+
+/// The curve at every tenth.
+pub fn risk_coverage(outcomes: &[Outcome]) -> Vec<Covered> {
+    (1..=10)
+        .map(|tenths| {
+            let coverage = f64::from(tenths) / 10.0;
+            let answered = surest(outcomes, coverage);
+            let wrong = answered.iter().filter(|o| o.scores.top().0 != o.truth);
+            Covered {
+                coverage,
+                risk: wrong.count() as f64 / answered.len().max(1) as f64,
+                uar: recall_of(&answered),
+            }
+        })
+        .collect()
+}
+
+/// A bin of a reliability diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bin {
+    /// Mean confidence, `0..=1`.
+    pub confidence: f64,
+    /// Share of right answers, `0..=1`.
+    pub accuracy: f64,
+    /// Clips.
+    pub clips: usize,
+}
+
+/// The bins that hold clips, by rising confidence.
+pub fn reliability(outcomes: &[Outcome]) -> Vec<Bin> {
+    let mut bins = [(0.0f64, 0.0f64, 0usize); N_BINS];
     for outcome in outcomes {
         let (answer, confidence) = outcome.scores.top();
         let bin = &mut bins[((confidence * N_BINS as f32) as usize).min(N_BINS - 1)];
         bin.0 += f64::from(confidence);
         bin.1 += f64::from(u8::from(answer == outcome.truth));
+        bin.2 += 1;
     }
-    let gaps: f64 = bins.iter().map(|(sure, right)| (sure - right).abs()).sum();
+    bins.into_iter()
+        .filter(|b| b.2 > 0)
+        .map(|(confidence, right, clips)| Bin {
+            confidence: confidence / clips as f64,
+            accuracy: right / clips as f64,
+            clips,
+        })
+        .collect()
+}
+
+fn expected_calibration_error(outcomes: &[Outcome]) -> f64 {
+    let gaps: f64 = reliability(outcomes)
+        .iter()
+        .map(|b| b.clips as f64 * (b.confidence - b.accuracy).abs())
+        .sum();
     gaps / outcomes.len().max(1) as f64
 }
 

@@ -103,6 +103,14 @@ impl Recipe {
         matches!(self, Recipe::Lstm | Recipe::SimpleRnn)
     }
 
+    /// Passes over the data.
+    pub fn epochs(self) -> usize {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => 40,
+            Recipe::Undertone | Recipe::UndertoneLight => 150,
+        }
+    }
+
     /// Clips a step.
     pub fn batch_size(self) -> usize {
         match self {

@@ -1,6 +1,9 @@
 //! Speakers kept apart: nobody is heard both in training and in a test.
 
 use super::corpora::Recording;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Folds of the speaker-independent protocol.
@@ -98,6 +101,42 @@ pub fn by_speaker(recordings: &[Recording], test_fold: Option<usize>) -> Split {
     split
 }
 
+/// The founding paper's split: a random fifth of the clips, whoever speaks, is
+/// the test; a tenth of the rest is validation.
+pub fn shuffled(recordings: &[Recording], test_fold: usize, seed: u64) -> Split {
+    let mut order: Vec<&Recording> = recordings.iter().collect();
+    order.shuffle(&mut StdRng::seed_from_u64(seed));
+    let mut split = Split::default();
+    for (i, recording) in order.into_iter().enumerate() {
+        let list = if i % N_FOLDS == test_fold {
+            &mut split.test
+        } else if (i / N_FOLDS).is_multiple_of(10) {
+            &mut split.validation
+        } else {
+            &mut split.training
+        };
+        list.push(recording.clone());
+    }
+    split
+}
+
+/// One corpus is the test, the others are split as for what is shipped.
+/// A corpus too small to carry a claim tests nobody.
+pub fn by_corpus(recordings: &[Recording], corpus: &str) -> Split {
+    let (own, others): (Vec<_>, Vec<_>) =
+        recordings.iter().cloned().partition(|r| r.corpus == corpus);
+    let speakers: BTreeSet<&str> = own.iter().map(|r| &*r.speaker).collect();
+    let test = if speakers.len() < MIN_SPEAKERS {
+        Vec::new()
+    } else {
+        own
+    };
+    Split {
+        test,
+        ..by_speaker(&others, None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +198,33 @@ mod tests {
     fn the_final_split_tests_nobody() {
         let split = by_speaker(&recordings(), None);
         assert!(split.test.is_empty() && !split.validation.is_empty());
+    }
+
+    #[test]
+    fn a_random_split_tests_every_clip_once_and_knows_its_voices() {
+        let all: Vec<Recording> = (0..100)
+            .map(|i| Recording {
+                path: i.to_string().into(),
+                ..recordings()[i % 10].clone()
+            })
+            .collect();
+        let mut tested = BTreeSet::new();
+        for fold in 0..N_FOLDS {
+            let split = shuffled(&all, fold, 1);
+            assert_eq!(split.test.len(), 20);
+            assert!(!split.validation.is_empty());
+            assert!(people(&split.test).is_subset(&people(&all)));
+            tested.extend(split.test.into_iter().map(|r| r.path));
+        }
+        assert_eq!(tested.len(), 100);
+    }
+
+    #[test]
+    fn a_corpus_left_out_is_heard_in_the_test_alone() {
+        let split = by_corpus(&recordings(), "emodb");
+        assert!(split.test.iter().all(|r| r.corpus == "emodb") && !split.test.is_empty());
+        let heard = [&split.training[..], &split.validation[..]].concat();
+        assert!(heard.iter().all(|r| r.corpus != "emodb"));
+        assert!(by_corpus(&recordings(), "tess").test.is_empty());
     }
 }

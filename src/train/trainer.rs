@@ -3,12 +3,12 @@
 
 use super::batches::{Batch, Batching, class_weights, epoch};
 use super::cache::Cache;
+use super::corpora::Recording;
 use super::examples::{Caches, Corpus, Example, Examples, Preparation, Talkers, corpora};
 use super::metrics::{Metrics, Outcome};
 use super::optimizer::{Average, clip, named, seed_weights};
 use super::split::Split;
 use super::voices::{Voices, statistics};
-use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
@@ -85,65 +85,71 @@ pub struct Progress {
     pub left: Duration,
 }
 
-/// Trains on `split.training`, stops and calibrates on `split.validation`, and
-/// returns the model with the best validation. `bar` shows the preparation.
+/// Recordings as examples for a model, to be split in any way.
 ///
 /// # Errors
-/// If there is nothing to train or validate on, or a tensor operation fails.
-pub fn train(
-    split: &Split,
+/// If the front ends cannot be built.
+pub fn prepare(
+    recordings: &[Recording],
     config: &TrainingConfig,
     bar: &ProgressBar,
-    mut progress: impl FnMut(&Progress),
-) -> Result<Artifact> {
-    let architecture = &config.architecture;
+) -> Result<Examples> {
     let encoder = Encoder::new(&config.features, &config.front_ends).map_err(Error::wrap)?;
     let cache = config.cache.as_ref().map(|folder| caches(folder, config));
-    let all: Vec<_> = [&split.training[..], &split.validation[..]].concat();
-    let corpora = corpora(&all);
     let preparation = Preparation {
         encoder: &encoder,
         half: !config.front_ends.is_empty(),
         cache: cache.as_ref(),
         talkers: &config.talkers,
-        architecture,
+        architecture: &config.architecture,
         n_altered: config.n_altered,
-        seed: config.seed,
+        seed: 1,
     };
-    let training = Examples::prepare(&split.training, &corpora, &preparation, bar);
-    let unaltered = Preparation {
-        n_altered: 0,
-        ..preparation
-    };
-    let validation = Examples::prepare(&split.validation, &corpora, &unaltered, bar);
-    for fault in training.faults.iter().chain(&validation.faults) {
+    let examples = Examples::prepare(recordings, &corpora(recordings), &preparation, bar);
+    for fault in &examples.faults {
         bar.suspend(|| eprintln!("left out: {fault}"));
     }
-    if training.list.is_empty() || validation.list.is_empty() {
+    Ok(examples)
+}
+
+/// Trains on `split.training`, stops and calibrates on `split.validation`.
+///
+/// # Errors
+/// If there is nothing to train or validate on, or a tensor operation fails.
+pub fn train(
+    examples: &Examples,
+    split: &Split,
+    config: &TrainingConfig,
+    mut progress: impl FnMut(&Progress),
+) -> Result<Artifact> {
+    let architecture = &config.architecture;
+    let corpora = &examples.corpora;
+    let step_s = examples.step_s;
+    let training = examples.of(&split.training);
+    let validation = examples.of(&split.validation);
+    if training.is_empty() || validation.is_empty() {
         candle_core::bail!(
             "{} clips to train on and {} to validate with: give a corpus of at least eight speakers",
-            training.list.len(),
-            validation.list.len()
+            training.len(),
+            validation.len()
         );
     }
-    let step_s =
-        (architecture.frames_per_step * encoder.hop_samples()) as f64 / f64::from(SAMPLE_RATE_HZ);
     let fitted = fit(
-        &training.list,
-        &validation.list,
-        &corpora,
+        &training,
+        &validation,
+        corpora,
         config,
         step_s,
         &mut progress,
     )?;
-    let calibration = calibrate(&validation.list, &corpora, &fitted.logits);
+    let calibration = calibrate(&validation, corpora, &fitted.logits);
     // Where nothing is left to the validation speakers but the calibration,
     // they are worth more as voices to learn from.
     let fitted = if config.early_stopping {
         fitted
     } else {
-        let all = [training.list, validation.list].concat();
-        fit(&all, &[], &corpora, config, step_s, &mut progress)?
+        let all = [training, validation].concat();
+        fit(&all, &[], corpora, config, step_s, &mut progress)?
     };
     let mut weights = fitted.weights;
     let n_columns = fitted.normalizer.n_columns();
@@ -167,7 +173,7 @@ pub fn train(
             calibration,
             training: facts(
                 split,
-                &corpora,
+                corpora,
                 config,
                 fitted.epochs,
                 !config.early_stopping,
@@ -197,8 +203,8 @@ struct Fitted {
 /// Fits a network to `training`. With early stopping, the weights that do best
 /// on `validation` are kept, else those of the last pass.
 fn fit(
-    training: &[Example],
-    validation: &[Example],
+    training: &[&Example],
+    validation: &[&Example],
     corpora: &[Corpus],
     config: &TrainingConfig,
     step_s: f64,
@@ -336,7 +342,7 @@ impl<'a> Fitting<'a> {
     }
 
     /// One pass over the examples; returns the mean loss.
-    fn pass(&mut self, examples: &[Example], pass: usize) -> Result<f64> {
+    fn pass(&mut self, examples: &[&Example], pass: usize) -> Result<f64> {
         let n_corpora = self.batching.corpora.len();
         let (per_corpus, size) = (self.config.clips_per_corpus, self.config.batch_size);
         let batches = epoch(examples, n_corpora, per_corpus, size, &mut self.rng);
@@ -346,7 +352,7 @@ impl<'a> Fitting<'a> {
             let done = pass as f64 + i as f64 / batches.len() as f64;
             let rate = self.config.learning_rate * schedule(done, self.config.epochs as f64);
             self.optimizer.set_learning_rate(rate);
-            let chosen: Vec<&Example> = indices.iter().map(|i| &examples[*i]).collect();
+            let chosen: Vec<&Example> = indices.iter().map(|i| examples[*i]).collect();
             let batch = self.batching.varied(&chosen, &mut self.rng)?;
             let loss = self.loss(&batch)?;
             let mut gradients = loss.backward()?;
@@ -393,7 +399,7 @@ impl<'a> Fitting<'a> {
     }
 
     /// Logits of whole recordings under the averaged weights.
-    fn measure(&self, examples: &[Example]) -> Result<Vec<[f32; N_EMOTIONS]>> {
+    fn measure(&self, examples: &[&Example]) -> Result<Vec<[f32; N_EMOTIONS]>> {
         let weights = self.average.weights().clone().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
         let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
@@ -401,7 +407,7 @@ impl<'a> Fitting<'a> {
         order.sort_by_key(|i| examples[*i].views[0].n_frames());
         let mut logits = vec![[0.0; N_EMOTIONS]; examples.len()];
         for indices in order.chunks(self.config.batch_size) {
-            let chosen: Vec<&Example> = indices.iter().map(|i| &examples[*i]).collect();
+            let chosen: Vec<&Example> = indices.iter().map(|i| examples[*i]).collect();
             let batch = self.batching.whole(&chosen)?;
             let rows = network.logits(&batch.x, &batch.lengths)?.to_vec2::<f32>()?;
             for (i, row) in indices.iter().zip(rows) {
@@ -434,7 +440,7 @@ fn masked(logits: &[f32; N_EMOTIONS], corpus: &Corpus) -> [f32; N_EMOTIONS] {
 
 /// Unweighted average recall of each corpus that has several classes.
 fn by_corpus(
-    examples: &[Example],
+    examples: &[&Example],
     corpora: &[Corpus],
     logits: &[[f32; N_EMOTIONS]],
 ) -> Vec<(String, f64)> {
@@ -460,7 +466,7 @@ fn by_corpus(
 /// The temperature with the smallest cross-entropy, and the confidence that
 /// [`COVERAGE`] of the clips reach.
 fn calibrate(
-    examples: &[Example],
+    examples: &[&Example],
     corpora: &[Corpus],
     logits: &[[f32; N_EMOTIONS]],
 ) -> Calibration {
@@ -544,6 +550,8 @@ mod tests {
         Example {
             corpus: 0,
             person: "a".into(),
+            path: PathBuf::new(),
+            duration_s: 1.0,
             emotion,
             views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
             rows_are_clips: false,
@@ -569,7 +577,7 @@ mod tests {
             .collect();
         let mut logits = [0.0; N_EMOTIONS];
         logits[Emotion::Calm.index()] = 6.0;
-        let calibration = calibrate(&examples, &corpora, &[logits; 8]);
+        let calibration = calibrate(&examples.iter().collect::<Vec<_>>(), &corpora, &[logits; 8]);
         let p = calibration.scores(masked(&logits, &corpora[0])).top().1;
         assert!(
             (p - 0.75).abs() < 0.01,
@@ -629,6 +637,7 @@ mod tests {
             n_altered: 0,
             seed: 1,
         };
+        let examples: Vec<&Example> = examples.iter().collect();
         let fitted = fit(&examples, &examples, &corpora, &config, 0.01, &mut |_| ())?;
         let logits = fitted.logits;
         let uar = by_corpus(&examples, &corpora, &logits)[0].1;

@@ -46,7 +46,7 @@ struct Known {
 /// Columns of a voice's clips by emotion.
 type Clips<'a> = Vec<(Emotion, Cow<'a, FeatureMatrix>)>;
 
-fn by_person(examples: &[Example]) -> BTreeMap<&str, Clips<'_>> {
+fn by_person<'a>(examples: &[&'a Example]) -> BTreeMap<&'a str, Clips<'a>> {
     let mut people: BTreeMap<&str, Clips> = BTreeMap::new();
     for example in examples {
         let clips = people.entry(&example.person).or_default();
@@ -57,8 +57,8 @@ fn by_person(examples: &[Example]) -> BTreeMap<&str, Clips<'_>> {
 
 /// Statistics over all clips, and within one voice on average, and how each
 /// emotion lies from the voice's own mean.
-pub fn statistics(examples: &[Example]) -> (Normalizer, Displacements) {
-    let mut all = Normalizer::fit(examples.iter().map(Example::whole));
+pub fn statistics(examples: &[&Example]) -> (Normalizer, Displacements) {
+    let mut all = Normalizer::fit(examples.iter().map(|e| e.whole()));
     let n_columns = all.n_columns();
     let mut variance = vec![0.0f64; n_columns];
     let mut sums = vec![0.0f64; N_EMOTIONS * n_columns];
@@ -105,7 +105,7 @@ pub fn statistics(examples: &[Example]) -> (Normalizer, Displacements) {
 impl Voices {
     /// Draws baselines for every voice.
     pub fn draw(
-        examples: &[Example],
+        examples: &[&Example],
         population: &Normalizer,
         displacements: &Displacements,
         rng: &mut impl Rng,
@@ -224,6 +224,8 @@ mod tests {
             (0..4).map(move |_| Example {
                 corpus: 0,
                 person: person.to_owned(),
+                path: Default::default(),
+                duration_s: 1.0,
                 emotion,
                 views: vec![FeatureMatrix::from_rows(vec![value], 1).into()],
                 rows_are_clips: false,
@@ -234,7 +236,9 @@ mod tests {
 
     #[test]
     fn voices_differ_and_move_as_they_do() {
-        let (all, displacements) = statistics(&examples());
+        let examples = examples();
+        let examples: Vec<&Example> = examples.iter().collect();
+        let (all, displacements) = statistics(&examples);
         assert_eq!(all.mean, [5.0]);
         assert!(all.deviation[0] > 5.0 && (all.within[0] - 2.53).abs() < 0.01);
         assert_eq!(displacements.as_slice()[Emotion::Angry.index()], 4.0);
@@ -245,6 +249,7 @@ mod tests {
     #[test]
     fn a_stranger_is_compared_with_all_and_a_known_voice_with_itself() {
         let examples = examples();
+        let examples: Vec<&Example> = examples.iter().collect();
         let (all, displacements) = statistics(&examples);
         let mut rng = StdRng::seed_from_u64(1);
         let voices = Voices::draw(&examples, &all, &displacements, &mut rng);
