@@ -13,10 +13,19 @@ use crate::features::FeatureMatrix;
 const MAX_UTTERANCES: usize = 200;
 
 /// Utterances after which half of the way to the speaker's own statistics is
-/// gone. What is known to be ordinary talk counts sooner than what may be
-/// anything.
-const HALF_WAY_ORDINARY: f32 = 2.0;
-const HALF_WAY_SESSION: f32 = 6.0;
+/// gone.
+const HALF_WAY: f32 = 2.0;
+
+/// A session is called varied by the effective number of emotions heard in it,
+/// the exponential of the entropy of the mean probabilities that they have for
+/// somebody unknown. Below the first
+/// number its emotions explain where it lies; from the second on they even out
+/// and it is the voice itself.
+const VARIED: [f32; 2] = [4.0, 6.0];
+
+/// How much a varied session's own deviation is believed against that of the
+/// average voice: what was said by chance shows in it too.
+const OWN_VARIANCE: f32 = 0.8;
 
 /// What the utterances of a baseline are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +107,7 @@ impl Displacements {
 }
 
 /// What a speaker's next utterance is compared with. `mean_scores` is the mean
-/// of the utterances' probabilities and counts for [`BaselineKind::Session`]
+/// of the utterances' probabilities for somebody unknown and counts for [`BaselineKind::Session`]
 /// alone.
 pub fn reference<'a>(
     kind: BaselineKind,
@@ -112,14 +121,15 @@ pub fn reference<'a>(
         return population.reference();
     }
     let own = Normalizer::fit(utterances);
-    let (half_way, expected) = match kind {
-        BaselineKind::Ordinary => (HALF_WAY_ORDINARY, vec![0.0; own.n_columns()]),
-        BaselineKind::Session => (
-            HALF_WAY_SESSION,
-            displacements.expected(mean_scores, own.n_columns()),
-        ),
+    let varied = match kind {
+        BaselineKind::Ordinary => 0.0,
+        BaselineKind::Session => variety(mean_scores),
     };
-    let share = n / (n + half_way);
+    let expected = match kind {
+        BaselineKind::Ordinary => vec![0.0; own.n_columns()],
+        BaselineKind::Session => displacements.expected(mean_scores, own.n_columns()),
+    };
+    let share = n / (n + HALF_WAY);
     let towards = |population: f32, own: f32| population + share * (own - population);
     let mean = population.mean.iter().zip(&own.mean).zip(&expected);
     let deviations = population
@@ -130,19 +140,28 @@ pub fn reference<'a>(
     let mut shares = [0.0; N_SHARES];
     shares[kind as usize] = share;
     Reference {
-        mean: mean.map(|((p, own), e)| towards(*p, own - e)).collect(),
+        mean: mean
+            .map(|((p, own), e)| towards(*p, own - (1.0 - varied) * e))
+            .collect(),
         deviation: deviations
-            .map(|((p, within), own)| match kind {
-                BaselineKind::Ordinary => towards(*p, *within),
-                // Half believed: few utterances, or all alike, vary too little.
-                BaselineKind::Session => {
-                    let blend = (0.5 * (own * own + within * within)).sqrt();
-                    towards(*p, blend)
-                }
+            .map(|((p, within), own)| {
+                let blend = OWN_VARIANCE * own * own + (1.0 - OWN_VARIANCE) * within * within;
+                towards(*p, within + varied * (blend.sqrt() - within))
             })
             .collect(),
         shares,
     }
+}
+
+/// How varied a session is, `0..=1`.
+fn variety(mean_scores: &[f32; N_EMOTIONS]) -> f32 {
+    let entropy: f32 = mean_scores
+        .iter()
+        .filter(|p| **p > 0.0)
+        .map(|p| -p * p.ln())
+        .sum();
+    let [few, many] = VARIED;
+    ((entropy.exp() - few) / (many - few)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -195,7 +214,8 @@ mod tests {
             reference(kind, heard.iter(), scores, &population(), &displacements).mean[0]
         };
         assert!(told(&angry).abs() < 1e-6);
-        assert!(told(&[0.0; N_EMOTIONS]) > 2.0);
+        // As much of everything: where it lies is the voice.
+        assert!(told(&[1.0 / N_EMOTIONS as f32; N_EMOTIONS]) > 2.0);
     }
 
     #[test]

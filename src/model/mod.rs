@@ -50,10 +50,6 @@ pub struct EmotionModel {
 /// Name of the displacements among an artifact's weights.
 pub const DISPLACEMENTS: &str = "displacements";
 
-/// How often the emotions of a session and the voice's baseline are told apart
-/// anew.
-const N_TELLINGS: usize = 2;
-
 impl EmotionModel {
     /// Reads a model file.
     ///
@@ -194,24 +190,22 @@ impl EmotionModel {
                 actual: other.n_features(),
             });
         }
-        for _ in 0..N_TELLINGS {
-            let mut mean_scores = [0.0; N_EMOTIONS];
-            if baseline.kind() == BaselineKind::Session {
-                for utterance in utterances {
-                    let scores = self.scores(utterance)?;
-                    for (mean, emotion) in mean_scores.iter_mut().zip(Emotion::ALL) {
-                        *mean += scores.get(emotion) / utterances.len() as f32;
-                    }
+        let mut mean_scores = [0.0; N_EMOTIONS];
+        if baseline.kind() == BaselineKind::Session {
+            for utterance in utterances {
+                let scores = self.scores(utterance)?;
+                for (mean, emotion) in mean_scores.iter_mut().zip(Emotion::ALL) {
+                    *mean += scores.get(emotion) / utterances.len() as f32;
                 }
             }
-            self.reference = baseline::reference(
-                baseline.kind(),
-                utterances.iter(),
-                &mean_scores,
-                &self.header.normalizer,
-                &self.displacements,
-            );
         }
+        self.reference = baseline::reference(
+            baseline.kind(),
+            utterances.iter(),
+            &mean_scores,
+            &self.header.normalizer,
+            &self.displacements,
+        );
         Ok(())
     }
 

@@ -122,7 +122,7 @@ impl Network {
 impl Head {
     fn new(n_pooled: usize, dense: usize, vb: &VarBuilder) -> Result<Head> {
         Ok(Head {
-            norm: batch_norm(n_pooled, 1e-5, vb.pp("norm"))?,
+            norm: batch_norm(dense, 1e-5, vb.pp("norm"))?,
             dense: linear(n_pooled, dense, vb.pp("dense"))?,
             classes: linear(dense, N_EMOTIONS, vb.pp("classes"))?,
         })
@@ -134,8 +134,8 @@ impl Head {
         training: bool,
         drop: impl Fn(Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let pooled = drop(self.norm.forward_t(pooled, training)?)?;
-        let hidden = drop(self.dense.forward(&pooled)?.relu()?)?;
+        let hidden = self.dense.forward(&drop(pooled.clone())?)?;
+        let hidden = drop(self.norm.forward_t(&hidden, training)?.relu()?)?;
         self.classes.forward(&hidden)
     }
 }

@@ -80,7 +80,11 @@ impl Batching<'_> {
         let rows = examples
             .iter()
             .map(|e| {
-                let view = &e.views[rng.random_range(0..e.views.len())];
+                // As often the recording itself as one of its altered views.
+                let view = match rng.random_range(0..2) {
+                    0 => &e.views[0],
+                    _ => &e.views[rng.random_range(0..e.views.len())],
+                };
                 let n = view.n_frames();
                 let kept = if e.rows_are_clips {
                     1

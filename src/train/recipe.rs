@@ -91,7 +91,7 @@ impl Recipe {
         match self {
             Recipe::Lstm => from_features(Cell::Lstm),
             Recipe::SimpleRnn => from_features(Cell::SimpleRnn),
-            Recipe::Undertone => pooled(2, 128),
+            Recipe::Undertone => pooled(2, 96),
             // What keeps the file below a megabyte.
             Recipe::UndertoneLight => pooled(1, 64),
         }

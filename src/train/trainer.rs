@@ -326,7 +326,7 @@ impl<'a> Fitting<'a> {
             named(&map).into_values().collect(),
             ParamsAdamW {
                 lr: config.learning_rate,
-                weight_decay: 0.02,
+                weight_decay: 0.05,
                 ..ParamsAdamW::default()
             },
         )?;
