@@ -5,6 +5,7 @@ mod analyzer;
 mod error;
 pub mod live;
 pub mod speech;
+pub mod voice;
 mod voice_profile;
 mod waveform;
 

@@ -1,11 +1,14 @@
 //! `undertone analyze`.
 
+use super::baseline::Known;
 use super::models::Choice;
 use super::{BAD_INPUT, Outcome};
+use crate::analysis::voice::learn;
 use crate::analysis::{Analysis, AnalyzeError, Notice, Options, Verdict, analyze_stream};
-use crate::audio::ClipReader;
+use crate::audio::{self, ClipReader};
 use crate::export::{to_csv, to_json};
 use crate::model::EmotionModel;
+use crate::model::baseline::{Baseline, BaselineKind};
 use clap::Args;
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -25,11 +28,20 @@ pub(super) struct Arguments {
     csv: bool,
     #[command(flatten)]
     model: Choice,
+    #[command(flatten)]
+    known: Known,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let choice = &arguments.model;
-    let model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
+    let mut model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
+    if let Some(kind) = arguments.known.kind() {
+        let files = match kind {
+            BaselineKind::Ordinary => arguments.known.files(),
+            BaselineKind::Session => &arguments.files,
+        };
+        know(&mut model, kind, files)?;
+    }
     let mut complete = true;
     for (i, file) in arguments.files.iter().enumerate() {
         let name = file.display().to_string();
@@ -60,6 +72,34 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     } else {
         ExitCode::from(BAD_INPUT)
     })
+}
+
+/// Has the model learn a speaker's voice. A file that cannot be used for it is
+/// named, and the others count.
+fn know(
+    model: &mut EmotionModel,
+    kind: BaselineKind,
+    files: &[PathBuf],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut baseline = Baseline::new(kind);
+    for file in files {
+        let learnt = std::fs::read(file)
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| {
+                audio::load(bytes, &file.to_string_lossy()).map_err(|e| e.to_string())
+            })
+            .and_then(|decoded| {
+                learn(model, &decoded.clip, &mut baseline).map_err(|e| e.to_string())
+            });
+        if let Err(reason) = learnt {
+            eprintln!("{}: not learnt from: {reason}", file.display());
+        }
+    }
+    if baseline.utterances().is_empty() {
+        return Err("no voice could be learnt from; name recordings of ordinary talk".into());
+    }
+    model.compare_with(Some(&baseline))?;
+    Ok(())
 }
 
 /// Why a file gave no analysis: the system's word or the engine's.

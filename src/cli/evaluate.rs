@@ -4,7 +4,7 @@ use super::models::Choice;
 use super::{Outcome, progress_bar, write};
 use crate::model::Artifact;
 use crate::train::corpora;
-use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::evaluate::{Evaluation, Known, evaluate};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,9 +17,25 @@ pub(super) struct Arguments {
     corpora: PathBuf,
     #[command(flatten)]
     model: Choice,
+    /// What is known of each speaker: `neutral`, half a minute of their neutral
+    /// recordings; `auto`, all that they say; or recordings of ordinary talk.
+    /// Recordings named or taken are not judged, those of `auto` are
+    #[arg(long, num_args = 1.., value_name = "neutral|auto|FILE")]
+    baseline: Vec<PathBuf>,
     /// Where to write the figures as JSON
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn known(&self) -> Known {
+        match &self.baseline[..] {
+            [] => Known::Nothing,
+            [word] if word.as_os_str() == "auto" => Known::Session,
+            [word] if word.as_os_str() == "neutral" => Known::Neutral,
+            files => Known::Files(files.to_vec()),
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -27,7 +43,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let model = Artifact::from_bytes(&choice.bytes()?).map_err(|e| choice.blame(e))?;
     let recordings = corpora::read(&arguments.corpora)?;
     let bar = progress_bar("evaluating");
-    let evaluation = evaluate(&model, &recordings, &bar).map_err(|e| choice.blame(e))?;
+    let evaluation =
+        evaluate(&model, &recordings, &arguments.known(), &bar).map_err(|e| choice.blame(e))?;
     bar.finish_and_clear();
     print(&evaluation);
     if let Some(path) = &arguments.json {
@@ -37,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// A line a corpus, then each corpus's classes and confusions.
-pub(super) fn print(evaluation: &Evaluation) {
+fn print(evaluation: &Evaluation) {
     println!(
         "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7}",
         "corpus", "clips", "skipped", "speakers", "accuracy", "UAR", "ECE"

@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod analyze;
+mod baseline;
 mod evaluate;
 mod features;
 mod import;

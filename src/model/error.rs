@@ -67,6 +67,13 @@ pub enum ModelError {
         /// Frames there are.
         n_frames: usize,
     },
+    /// Something is known of the speaker, but the model was not trained to use
+    /// it.
+    #[error("`{model}` cannot compare a voice with itself; choose another model or no baseline")]
+    NoBaseline {
+        /// The model's name.
+        model: String,
+    },
     /// The features could not be computed.
     #[error("the features could not be computed: {0}")]
     Features(String),

@@ -176,12 +176,18 @@ impl EmotionModel {
     /// baseline, or with an empty one, as somebody unknown.
     ///
     /// # Errors
-    /// [`ModelError::Width`] if the baseline is another model's.
+    /// [`ModelError::NoBaseline`] if the model was not trained to use one;
+    /// [`ModelError::Width`] if it is another model's.
     pub fn compare_with(&mut self, baseline: Option<&Baseline>) -> Result<(), ModelError> {
         self.reference = self.header.normalizer.reference();
-        let Some(baseline) = baseline.filter(|_| self.header.architecture.told_baseline) else {
+        let Some(baseline) = baseline.filter(|b| !b.utterances().is_empty()) else {
             return Ok(());
         };
+        if !self.header.architecture.told_baseline {
+            return Err(ModelError::NoBaseline {
+                model: self.header.name.clone(),
+            });
+        }
         let expected = self.reference.mean.len();
         let utterances = baseline.utterances();
         if let Some(other) = utterances.iter().find(|u| u.n_features() != expected) {

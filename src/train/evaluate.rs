@@ -2,16 +2,20 @@
 //! meets.
 
 use super::corpora::{Recording, classes};
+use super::judge::{Knowledge, sittings};
 use super::metrics::{Metrics, Outcome};
+use crate::analysis::voice::learn;
 use crate::analysis::{Analysis, Options, analyze};
-use crate::audio;
+use crate::audio::{self, Clip};
 use crate::emotion::Emotion;
+use crate::model::baseline::{Baseline, BaselineKind};
 use crate::model::calibration::restrict;
 use crate::model::{Artifact, EmotionModel, ModelError};
-use indicatif::{ParallelProgressIterator, ProgressBar};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// What a model achieves on one corpus.
 #[derive(Clone, Debug, Serialize)]
@@ -36,34 +40,82 @@ pub struct Evaluation {
     pub corpora: BTreeMap<String, CorpusReport>,
 }
 
+/// What is known of the speakers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Up to [`super::judge::ORDINARY_S`] of each speaker's neutral recordings,
+    /// which are then not judged.
+    Neutral,
+    /// All that each speaker says, as one session.
+    Session,
+    /// These recordings of ordinary talk. Those that are among the judged ones
+    /// belong to their speaker and are not judged; the others are everybody's.
+    Files(Vec<PathBuf>),
+}
+
+/// What is judged together: clips, and those that the voice is known from.
+type Task<'a> = (BaselineKind, Vec<PathBuf>, Vec<&'a Recording>);
+
 /// Analyses every labelled recording on all cores. The scores are restricted
 /// to the classes that the recording's corpus has. `bar` counts clips, and
 /// prints why a clip is skipped.
 ///
 /// # Errors
-/// If the model cannot be built.
+/// If the model cannot be built, or something is known and it was not trained
+/// to use it.
 pub fn evaluate(
     model: &Artifact,
     recordings: &[Recording],
+    known: &Known,
     bar: &ProgressBar,
 ) -> Result<Evaluation, ModelError> {
     let model = EmotionModel::new(model.clone())?;
-    bar.set_length(recordings.len() as u64);
-    let judged: Vec<Option<Analysis>> = recordings
+    if *known != Known::Nothing && !model.header().architecture.told_baseline {
+        return Err(ModelError::NoBaseline {
+            model: model.header().name.clone(),
+        });
+    }
+    let tasks = tasks(recordings, known);
+    bar.set_length(tasks.iter().map(|t| t.2.len() as u64).sum());
+    let judged: Vec<Vec<(&Recording, Option<Analysis>)>> = tasks
         .par_iter()
-        .progress_with(bar.clone())
         .map_init(
             || model.clone(),
-            |model, recording| {
-                recording.emotion?;
-                judge(model, recording)
-                    .map_err(|e| bar.suspend(|| eprintln!("{}: {e}", recording.path.display())))
-                    .ok()
+            |model, (kind, voice, clips)| {
+                let warn = |path: &Path, e: String| {
+                    bar.suspend(|| eprintln!("{}: {e}", path.display()));
+                };
+                let mut baseline = Baseline::new(*kind);
+                for path in voice {
+                    let learnt = load(path).and_then(|clip| {
+                        learn(model, &clip, &mut baseline).map_err(|e| e.to_string())
+                    });
+                    if let Err(e) = learnt {
+                        warn(path, e);
+                    }
+                }
+                if let Err(e) = model.compare_with(Some(&baseline)) {
+                    warn(Path::new("baseline"), e.to_string());
+                }
+                let judge = |recording: &&'_ Recording| {
+                    bar.inc(1);
+                    recording.emotion?;
+                    load(&recording.path)
+                        .and_then(|clip| {
+                            analyze(model, &clip, Options::default()).map_err(|e| e.to_string())
+                        })
+                        .map_err(|e| warn(&recording.path, e))
+                        .ok()
+                };
+                clips.iter().map(|r| (*r, judge(r))).collect()
             },
         )
         .collect();
     let mut by_corpus: BTreeMap<&str, Vec<(&Recording, Option<Analysis>)>> = BTreeMap::new();
-    for (recording, analysis) in recordings.iter().zip(judged) {
+    for (recording, analysis) in judged.into_iter().flatten() {
         let list = by_corpus.entry(&recording.corpus).or_default();
         list.push((recording, analysis));
     }
@@ -74,11 +126,55 @@ pub fn evaluate(
     Ok(Evaluation { corpora })
 }
 
-fn judge(model: &mut EmotionModel, recording: &Recording) -> Result<Analysis, String> {
-    let bytes = std::fs::read(&recording.path).map_err(|e| e.to_string())?;
-    let name = recording.path.to_string_lossy();
-    let decoded = audio::load(bytes, &name).map_err(|e| e.to_string())?;
-    analyze(model, &decoded.clip, Options::default()).map_err(|e| e.to_string())
+/// Parts the recordings by what they are judged by.
+fn tasks<'a>(recordings: &'a [Recording], known: &Known) -> Vec<Task<'a>> {
+    let ordinary = BaselineKind::Ordinary;
+    if *known == Known::Nothing {
+        let alone = recordings.iter().map(|r| (ordinary, Vec::new(), vec![r]));
+        return alone.collect();
+    }
+    let mut people: BTreeMap<String, Vec<&Recording>> = BTreeMap::new();
+    for recording in recordings.iter().filter(|r| r.emotion.is_some()) {
+        people
+            .entry(recording.person())
+            .or_default()
+            .push(recording);
+    }
+    let paths = |list: &[&Recording]| list.iter().map(|r| r.path.clone()).collect();
+    let people = people.into_values();
+    people
+        .map(|clips| match known {
+            Known::Nothing => (ordinary, Vec::new(), clips),
+            Known::Session => (BaselineKind::Session, paths(&clips), clips),
+            Known::Neutral => {
+                let emotion = |r: &Recording| r.emotion.unwrap_or(Emotion::Neutral);
+                let duration_s = |r: &Recording| load(&r.path).map_or(0.0, |c| c.duration_s());
+                let mut parts = sittings(clips, Knowledge::Ordinary, emotion, duration_s);
+                let part = parts.remove(0);
+                (ordinary, paths(&part.known), part.judged)
+            }
+            Known::Files(files) => {
+                let named = |r: &&Recording| files.iter().any(|f| same_file(f, &r.path));
+                let (own, judged): (Vec<_>, Vec<_>) = clips.into_iter().partition(named);
+                let foreign = |f: &&PathBuf| !recordings.iter().any(|r| same_file(f, &r.path));
+                let mut voice: Vec<PathBuf> = paths(&own);
+                if voice.is_empty() {
+                    voice = files.iter().filter(foreign).cloned().collect();
+                }
+                (ordinary, voice, judged)
+            }
+        })
+        .collect()
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn load(path: &Path) -> Result<Clip, String> {
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let decoded = audio::load(bytes, &path.to_string_lossy()).map_err(|e| e.to_string())?;
+    Ok(decoded.clip)
 }
 
 fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {

@@ -33,6 +33,10 @@ use std::time::{Duration, Instant};
 /// Share of validation clips that the model shall be sure of.
 const COVERAGE: f64 = 0.8;
 
+/// Raised whenever a feature is computed differently, so that kept ones are
+/// computed anew.
+const FEATURES_VERSION: u32 = 2;
+
 /// What the weights may be used for, which follows from the corpora.
 const WEIGHTS_LICENSE: &str = "CC BY-NC-SA 4.0 (learnt from non-commercial corpora)";
 
@@ -283,7 +287,10 @@ fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
     } else {
         "front ends' hop"
     };
-    let features = format!("{:?} {per_step} {hop_s}", config.features);
+    let features = format!(
+        "{FEATURES_VERSION} {:?} {per_step} {hop_s}",
+        config.features
+    );
     let mut learnt = per_step.to_string();
     for front_end in &config.front_ends {
         let sizes: Vec<_> = front_end
