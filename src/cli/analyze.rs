@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// A table with a row a file, an utterance and a window
     #[arg(long)]
     csv: bool,
+    /// Reduce noise before anything is judged
+    #[arg(long)]
+    denoise: bool,
     #[command(flatten)]
     model: Choice,
     #[command(flatten)]
@@ -42,10 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         };
         know(&mut model, kind, files)?;
     }
+    let options = Options {
+        denoise: arguments.denoise,
+    };
     let mut complete = true;
     for (i, file) in arguments.files.iter().enumerate() {
         let name = file.display().to_string();
-        match analyze_file(&model, file) {
+        match analyze_file(&model, file, options) {
             Ok(analysis) => {
                 for notice in &analysis.notices {
                     complete = false;
@@ -103,19 +109,20 @@ fn know(
 }
 
 /// Why a file gave no analysis: the system's word or the engine's.
-fn analyze_file(model: &EmotionModel, path: &Path) -> Result<Analysis, Box<dyn std::error::Error>> {
+fn analyze_file(
+    model: &EmotionModel,
+    path: &Path,
+    options: Options,
+) -> Result<Analysis, Box<dyn std::error::Error>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err("this is a folder; name the recordings in it".into());
     }
     let reader =
         ClipReader::open(Box::new(file), &path.to_string_lossy()).map_err(AnalyzeError::from)?;
-    Ok(analyze_stream(
-        model,
-        reader,
-        Options::default(),
-        |_, _| ControlFlow::Continue(()),
-    )?)
+    Ok(analyze_stream(model, reader, options, |_, _| {
+        ControlFlow::Continue(())
+    })?)
 }
 
 fn sentence(notice: &Notice) -> String {

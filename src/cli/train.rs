@@ -4,10 +4,11 @@ use super::{Outcome, progress_bar, write};
 use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
-use crate::train::examples::Talkers;
+use crate::train::noise::Talkers;
 use crate::train::protocol::{self, FIVE_CLASSES, PAPER_CORPORA, Protocol, Run};
 use crate::train::recipe::Recipe;
 use crate::train::report::Report;
+use crate::train::split::always_trained_on;
 use crate::train::trainer::{Progress, TrainingConfig, prepare, train};
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +83,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
-    let talkers = Arc::new(Talkers::choose(&recordings));
+    let talkers = Arc::new(Talkers::of(&always_trained_on(&recordings)));
     if arguments.protocol == Protocol::RandomSplit {
         let five = |r: &Recording| r.emotion.is_some_and(|e| FIVE_CLASSES.contains(&e));
         recordings.retain(|r| five(r) && PAPER_CORPORA.contains(&&*r.corpus));

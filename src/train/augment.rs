@@ -1,6 +1,6 @@
 //! The same words from another throat, at another tempo, in another place.
 
-use super::noise::{self, Noise};
+use super::noise::{NoiseKind, Talkers, mix};
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::resample::{ResampleError, Resampler};
 use rand::Rng;
@@ -20,7 +20,7 @@ const N_SEARCH: usize = 128;
 /// If the resampler fails.
 pub fn altered(
     samples: &[f32],
-    talkers: &[Vec<f32>],
+    talkers: &Talkers,
     rng: &mut impl Rng,
 ) -> Result<Vec<f32>, ResampleError> {
     let semitones: f32 = rng.random_range(-2.0..2.0);
@@ -30,9 +30,9 @@ pub fn altered(
         out = in_room(&out, rng);
     }
     if rng.random_bool(0.5) {
-        let kind = Noise::ALL[rng.random_range(0..Noise::ALL.len())];
-        let noise = kind.samples(out.len(), talkers, rng);
-        noise::add(&mut out, &noise, rng.random_range(0.0..25.0));
+        let kind = NoiseKind::ALL[rng.random_range(0..NoiseKind::ALL.len())];
+        let noise = kind.samples(out.len(), "", talkers, rng);
+        mix(&mut out, &noise, rng.random_range(0.0..25.0));
     }
     if rng.random_bool(0.15) {
         telephone(&mut out);

@@ -4,6 +4,7 @@
 use super::corpora::{Recording, classes};
 use super::judge::{Knowledge, sittings};
 use super::metrics::{Metrics, Outcome};
+use super::noise::{Noise, NoiseKind, Talkers};
 use crate::analysis::voice::learn;
 use crate::analysis::{Analysis, Options, analyze};
 use crate::audio::{self, Clip};
@@ -56,6 +57,17 @@ pub enum Known {
     Files(Vec<PathBuf>),
 }
 
+/// What recordings go through before they are judged.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// What is known of the speakers.
+    pub known: Known,
+    /// Noise that is added to what is judged, not to what is known.
+    pub noise: Option<Noise>,
+    /// How the analysis hears it.
+    pub options: Options,
+}
+
 /// What is judged together: clips, and those that the voice is known from.
 type Task<'a> = (BaselineKind, Vec<PathBuf>, Vec<&'a Recording>);
 
@@ -69,15 +81,23 @@ type Task<'a> = (BaselineKind, Vec<PathBuf>, Vec<&'a Recording>);
 pub fn evaluate(
     model: &Artifact,
     recordings: &[Recording],
-    known: &Known,
+    conditions: &Conditions,
     bar: &ProgressBar,
 ) -> Result<Evaluation, ModelError> {
+    let known = &conditions.known;
     let model = EmotionModel::new(model.clone())?;
     if *known != Known::Nothing && !model.header().architecture.told_baseline {
         return Err(ModelError::NoBaseline {
             model: model.header().name.clone(),
         });
     }
+    let talkers = match conditions.noise {
+        Some(Noise {
+            kind: NoiseKind::Babble,
+            ..
+        }) => Talkers::of(&recordings.iter().collect::<Vec<_>>()),
+        _ => Talkers::default(),
+    };
     let tasks = tasks(recordings, known);
     bar.set_length(tasks.iter().map(|t| t.2.len() as u64).sum());
     let judged: Vec<Vec<(&Recording, Option<Analysis>)>> = tasks
@@ -105,7 +125,12 @@ pub fn evaluate(
                     recording.emotion?;
                     load(&recording.path)
                         .and_then(|clip| {
-                            analyze(model, &clip, Options::default()).map_err(|e| e.to_string())
+                            let mut samples = clip.into_samples();
+                            if let Some(noise) = &conditions.noise {
+                                noise.add_to(&mut samples, recording, &talkers);
+                            }
+                            let clip = Clip::new(samples);
+                            analyze(model, &clip, conditions.options).map_err(|e| e.to_string())
                         })
                         .map_err(|e| warn(&recording.path, e))
                         .ok()

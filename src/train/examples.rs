@@ -4,7 +4,7 @@ use super::augment::altered;
 use super::cache::{Cache, Key};
 use super::corpora::Recording;
 use super::frames::Frames;
-use super::split::always_trained_on;
+use super::noise::Talkers;
 use crate::audio::{self, SAMPLE_RATE_HZ};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
@@ -29,9 +29,6 @@ const N_CROPS: usize = 3;
 
 /// Shortest and longest crop, seconds, of clips that are long enough.
 const CROP_S: [f64; 2] = [1.4, 4.0];
-
-/// Recordings that babble is made of.
-const N_TALKERS: usize = 24;
 
 /// One labelled recording, ready to train on.
 #[derive(Clone, Debug)]
@@ -134,32 +131,6 @@ pub struct Caches {
     pub learnt: Cache,
 }
 
-/// Voices for babble, of people who are always trained on.
-#[derive(Clone, Debug, Default)]
-pub struct Talkers {
-    /// Mono at 16 kHz.
-    pub samples: Vec<Vec<f32>>,
-    /// Names what was chosen.
-    name: String,
-}
-
-impl Talkers {
-    /// Decodes [`N_TALKERS`] recordings, evenly spread over those of corpora
-    /// that never test.
-    pub fn choose(recordings: &[Recording]) -> Talkers {
-        let candidates = always_trained_on(recordings);
-        let step = candidates.len().div_ceil(N_TALKERS).max(1);
-        let mut talkers = Talkers::default();
-        for recording in candidates.iter().step_by(step) {
-            if let Ok(samples) = heard(recording) {
-                talkers.name += &recording.path.to_string_lossy();
-                talkers.samples.push(samples);
-            }
-        }
-        talkers
-    }
-}
-
 /// Labelled recordings' corpora with the classes each has in number.
 pub fn corpora(recordings: &[Recording]) -> Vec<Corpus> {
     let mut counts: BTreeMap<&str, [usize; N_EMOTIONS]> = BTreeMap::new();
@@ -255,7 +226,7 @@ fn views(
             let key = if view == 0 {
                 key.clone()
             } else {
-                key.view(view, &preparation.talkers.name)
+                key.view(view, &preparation.talkers.name())
             };
             let cached = |cache: fn(&Caches) -> &Cache| {
                 preparation.cache.and_then(|caches| cache(caches).get(&key))
@@ -280,7 +251,7 @@ fn views(
             let mut rng = StdRng::seed_from_u64(key.seed());
             let samples = match view {
                 0 => Cow::Borrowed(samples),
-                _ => Cow::Owned(altered(samples, &preparation.talkers.samples, &mut rng)?),
+                _ => Cow::Owned(altered(samples, preparation.talkers, &mut rng)?),
             };
             let per_step = preparation.architecture.frames_per_step;
             let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);

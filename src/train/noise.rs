@@ -1,147 +1,268 @@
-//! Noises of a known spectrum at a known level, for training and for tests of
-//! how much noise a model bears.
+//! Noise at a given level, the same on every run.
 
-use rand::Rng;
+use super::corpora::Recording;
+use crate::audio;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 
-/// A kind of noise.
+/// Voices in a babble: from about six on, single words are lost in it.
+const N_BABBLE: usize = 6;
+
+/// Recordings that babble is made of.
+const N_TALKERS: usize = 24;
+
+/// What kind of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noise {
-    /// The same power at every frequency.
+pub enum NoiseKind {
+    /// As much power at every frequency.
     White,
-    /// Power falling by 3 dB an octave.
+    /// As much power in every octave.
     Pink,
-    /// Several others talking at once.
+    /// Six people talking at once.
     Babble,
 }
 
-/// Voices that make a babble.
-const N_TALKERS: usize = 6;
+/// Noise to be mixed into recordings; reads and writes itself as `white:10`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// What kind.
+    pub kind: NoiseKind,
+    /// Power of the whole recording over that of the noise, decibels.
+    pub snr_db: f32,
+}
 
-impl Noise {
-    /// All of them.
-    pub const ALL: [Noise; 3] = [Noise::White, Noise::Pink, Noise::Babble];
+impl FromStr for Noise {
+    type Err = String;
 
-    /// `n` samples of unknown level. `talkers` are recordings that babble is
-    /// made of; without any, babble is silence.
-    pub fn samples(self, n: usize, talkers: &[Vec<f32>], rng: &mut impl Rng) -> Vec<f32> {
-        match self {
-            Noise::White => (0..n).map(|_| rng.random_range(-1.0..1.0f32)).collect(),
-            Noise::Pink => pink(n, rng),
-            Noise::Babble => babble(n, talkers, rng),
-        }
+    fn from_str(text: &str) -> Result<Noise, String> {
+        let wrong =
+            || format!("`{text}` is no noise; write for example white:10, pink:5, babble:0");
+        let (kind, snr_db) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Noise {
+            kind: match kind {
+                "white" => NoiseKind::White,
+                "pink" => NoiseKind::Pink,
+                "babble" => NoiseKind::Babble,
+                _ => return Err(wrong()),
+            },
+            snr_db: snr_db
+                .parse()
+                .ok()
+                .filter(|snr_db: &f32| snr_db.is_finite())
+                .ok_or_else(wrong)?,
+        })
     }
 }
 
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Noise::White => "white",
-            Noise::Pink => "pink",
-            Noise::Babble => "babble",
-        })
+        let kind = match self.kind {
+            NoiseKind::White => "white",
+            NoiseKind::Pink => "pink",
+            NoiseKind::Babble => "babble",
+        };
+        write!(f, "{kind}:{}", self.snr_db)
     }
 }
 
-/// White noise through Paul Kellet's three poles ("economy" filter, 1999,
-/// within 0.5 dB of −3 dB an octave from about 20 Hz at 44.1 kHz).
+/// Voices that babble is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Talkers(Vec<Talker>);
+
+#[derive(Clone, Debug)]
+struct Talker {
+    speaker: String,
+    path: PathBuf,
+    /// At a mean square of one.
+    samples: Vec<f32>,
+}
+
+impl Talkers {
+    /// Decodes recordings spread over the list; those that cannot be read or
+    /// are silent are left out.
+    pub fn of(recordings: &[&Recording]) -> Talkers {
+        let step = recordings.len().div_ceil(N_TALKERS).max(1);
+        let talkers = recordings.iter().step_by(step).filter_map(|recording| {
+            let bytes = std::fs::read(&recording.path).ok()?;
+            let name = recording.path.to_string_lossy();
+            let samples = audio::load(bytes, &name).ok()?.clip.into_samples();
+            let rms = (energy(&samples) / samples.len() as f32).sqrt();
+            (rms > 1e-3).then(|| Talker {
+                speaker: recording.speaker.clone(),
+                path: recording.path.clone(),
+                samples: samples.iter().map(|s| s / rms).collect(),
+            })
+        });
+        Talkers(talkers.collect())
+    }
+
+    /// Names who was chosen.
+    pub fn name(&self) -> String {
+        let paths = self.0.iter().map(|t| t.path.to_string_lossy());
+        paths.collect()
+    }
+
+    /// So many samples of people other than `speaker`; silence where there is
+    /// nobody else.
+    fn babble(&self, speaker: &str, n: usize, rng: &mut impl Rng) -> Vec<f32> {
+        let others: Vec<&Talker> = self.0.iter().filter(|t| t.speaker != speaker).collect();
+        let mut sum = vec![0.0; n];
+        if others.is_empty() {
+            return sum;
+        }
+        for _ in 0..N_BABBLE {
+            let voice = &others[rng.random_range(0..others.len())].samples;
+            let from = rng.random_range(0..voice.len());
+            let talk = voice.iter().cycle().skip(from);
+            sum.iter_mut().zip(talk).for_each(|(s, v)| *s += v);
+        }
+        sum
+    }
+}
+
+impl NoiseKind {
+    /// All of them.
+    pub const ALL: [NoiseKind; 3] = [NoiseKind::White, NoiseKind::Pink, NoiseKind::Babble];
+
+    /// So many samples of unknown level; babble is of people other than
+    /// `speaker`.
+    pub fn samples(
+        self,
+        n: usize,
+        speaker: &str,
+        talkers: &Talkers,
+        rng: &mut impl Rng,
+    ) -> Vec<f32> {
+        match self {
+            NoiseKind::White => white(n, rng),
+            NoiseKind::Pink => pink(n, rng),
+            NoiseKind::Babble => talkers.babble(speaker, n, rng),
+        }
+    }
+}
+
+impl Noise {
+    /// Mixes itself into a recording's samples. What is random depends on the
+    /// recording's file name alone.
+    pub fn add_to(&self, samples: &mut [f32], recording: &Recording, talkers: &Talkers) {
+        let name = recording.path.file_name().unwrap_or_default();
+        let digest = Sha256::digest(name.to_string_lossy().as_bytes());
+        let (words, _) = digest.as_chunks::<8>();
+        let mut rng = StdRng::seed_from_u64(u64::from_le_bytes(words[0]));
+        let n = samples.len();
+        let noise = self.kind.samples(n, &recording.speaker, talkers, &mut rng);
+        mix(samples, &noise, self.snr_db);
+    }
+}
+
+fn white(n: usize, rng: &mut impl Rng) -> Vec<f32> {
+    (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// White noise through three poles (Kellet's economy filter): within 0.5 dB of
+/// −3 dB an octave from 10 Hz up.
 fn pink(n: usize, rng: &mut impl Rng) -> Vec<f32> {
-    let (mut a, mut b, mut c) = (0.0f32, 0.0, 0.0);
-    (0..n)
-        .map(|_| {
-            let white: f32 = rng.random_range(-1.0..1.0);
-            a = 0.997_65 * a + 0.099_046_0 * white;
-            b = 0.963_00 * b + 0.296_516_4 * white;
-            c = 0.570_00 * c + 1.052_691_3 * white;
-            a + b + c + 0.184_8 * white
+    let mut poles = [0.0f32; 3];
+    white(n, rng)
+        .into_iter()
+        .map(|w| {
+            poles[0] = 0.997_65 * poles[0] + 0.099_046 * w;
+            poles[1] = 0.963 * poles[1] + 0.296_516_4 * w;
+            poles[2] = 0.57 * poles[2] + 1.052_691_3 * w;
+            poles.iter().sum::<f32>() + 0.184_8 * w
         })
         .collect()
 }
 
-/// Stretches of random recordings at one level, repeated where they are short.
-fn babble(n: usize, talkers: &[Vec<f32>], rng: &mut impl Rng) -> Vec<f32> {
-    let mut sum = vec![0.0; n];
-    let heard: Vec<&Vec<f32>> = talkers.iter().filter(|t| energy(t) > 0.0).collect();
-    if heard.is_empty() {
-        return sum;
-    }
-    for _ in 0..N_TALKERS {
-        let talker = heard[rng.random_range(0..heard.len())];
-        let gain = (energy(talker) / talker.len() as f32).sqrt().recip();
-        let start = rng.random_range(0..talker.len());
-        let voice = talker.iter().cycle().skip(start);
-        for (s, v) in sum.iter_mut().zip(voice) {
-            *s += gain * v;
-        }
-    }
-    sum
+fn energy(samples: &[f32]) -> f32 {
+    samples.iter().map(|s| s * s).sum()
 }
 
-/// Adds `noise` at a signal-to-noise ratio in decibels over the whole clip.
-pub fn add(samples: &mut [f32], noise: &[f32], snr_db: f32) {
+/// Adds noise `snr_db` decibels below the samples, both as a whole.
+pub fn mix(samples: &mut [f32], noise: &[f32], snr_db: f32) {
     let gain = (energy(samples) / energy(noise).max(1e-12)).sqrt() * 10f32.powf(-snr_db / 20.0);
     for (s, n) in samples.iter_mut().zip(noise) {
         *s += gain * n;
     }
 }
 
-fn energy(x: &[f32]) -> f32 {
-    x.iter().map(|v| v * v).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-    use std::f32::consts::TAU;
 
-    fn tone(hz: f32) -> Vec<f32> {
-        (0..16_000)
-            .map(|i| 0.5 * (TAU * hz * i as f32 / 16_000.0).sin())
-            .collect()
+    fn recording(speaker: &str) -> Recording {
+        Recording {
+            corpus: "x".into(),
+            speaker: speaker.into(),
+            path: format!("{speaker}.wav").into(),
+            emotion: None,
+        }
+    }
+
+    fn talkers() -> Talkers {
+        let tone = |hz: f32| {
+            (0..9_000)
+                .map(move |i| (i as f32 * hz * 1e-3).sin())
+                .collect()
+        };
+        let talker = |speaker: &str, hz| Talker {
+            speaker: speaker.into(),
+            path: PathBuf::new(),
+            samples: tone(hz),
+        };
+        Talkers(vec![talker("a", 50.0), talker("b", 90.0)])
     }
 
     #[test]
-    fn noise_has_the_ratio_asked_for() {
-        let clean = tone(200.0);
-        let talkers = [tone(310.0), tone(170.0)];
-        for kind in Noise::ALL {
-            let mut rng = StdRng::seed_from_u64(1);
-            let noise = kind.samples(clean.len(), &talkers, &mut rng);
-            let mut noisy = clean.clone();
-            add(&mut noisy, &noise, 10.0);
-            let left: Vec<f32> = noisy.iter().zip(&clean).map(|(a, b)| a - b).collect();
-            let ratio_db = 10.0 * (energy(&clean) / energy(&left)).log10();
-            assert!((ratio_db - 10.0).abs() < 0.1, "{kind}: {ratio_db}");
+    fn noise_has_the_level_asked_for_and_is_the_same_again() {
+        let clean: Vec<f32> = (0..16_000).map(|i| (i as f32 * 0.05).sin()).collect();
+        for text in ["white:10", "pink:0", "babble:5"] {
+            let noise: Noise = text.parse().expect("a noise");
+            assert_eq!(noise.to_string(), text);
+            let noisy = |who| {
+                let mut samples = clean.clone();
+                noise.add_to(&mut samples, &recording(who), &talkers());
+                samples
+            };
+            let noisy_a = noisy("a");
+            assert_eq!(noisy_a, noisy("a"));
+            assert_ne!(noisy_a, noisy("c"));
+            let added: Vec<f32> = noisy_a.iter().zip(&clean).map(|(n, c)| n - c).collect();
+            let snr_db = 10.0 * (energy(&clean) / energy(&added)).log10();
+            assert!((snr_db - noise.snr_db).abs() < 0.01, "{text}: {snr_db}");
+        }
+        for text in ["", "white", "blue:3", "white:loud", "white:inf"] {
+            assert!(text.parse::<Noise>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn pink_falls_by_three_decibels_an_octave() {
-        let noise = Noise::Pink.samples(1 << 16, &[], &mut StdRng::seed_from_u64(2));
-        // Power around a frequency, by correlation with many nearby tones.
-        let power_db = |hz: f32| {
-            let around = (0..40).map(|k| {
-                let w = TAU * hz * (0.9 + 0.005 * k as f32) / 16_000.0;
-                let (re, im) = noise
-                    .iter()
-                    .enumerate()
-                    .fold((0.0, 0.0), |(re, im), (i, x)| {
-                        let phase = (w * i as f32) % TAU;
-                        (re + x * phase.cos(), im + x * phase.sin())
-                    });
-                re * re + im * im
-            });
-            10.0 * around.sum::<f32>().log10()
+    fn pink_noise_falls_three_decibels_an_octave() {
+        let samples = pink(160_000, &mut StdRng::seed_from_u64(3));
+        let mut spectrum = crate::dsp::Spectrum::new(512);
+        let mut power = vec![0.0; spectrum.n_bins()];
+        let mut sum = vec![0.0; spectrum.n_bins()];
+        for frame in samples.chunks_exact(512) {
+            spectrum.power(frame, &mut power);
+            sum.iter_mut().zip(&power).for_each(|(s, p)| *s += p);
+        }
+        let octave_db = |bin: usize| {
+            let band: f32 = sum[bin..2 * bin].iter().sum::<f32>() / bin as f32;
+            10.0 * band.log10()
         };
-        let fall_db = (power_db(250.0) - power_db(2_000.0)) / 3.0;
-        assert!((2.0..4.0).contains(&fall_db), "{fall_db} dB an octave");
+        let fall_db = octave_db(8) - octave_db(64);
+        assert!((fall_db - 9.0).abs() < 1.0, "{fall_db} in three octaves");
     }
 
     #[test]
-    fn without_talkers_nobody_babbles() {
-        let silence = Noise::Babble.samples(8, &[], &mut StdRng::seed_from_u64(3));
-        assert_eq!(silence, [0.0; 8]);
+    fn nobody_babbles_against_themselves() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let only_b = Talkers(talkers().0.into_iter().skip(1).collect());
+        assert!(energy(&only_b.babble("b", 1_000, &mut rng)) == 0.0);
+        assert!(energy(&only_b.babble("a", 1_000, &mut rng)) > 0.0);
     }
 }

@@ -4,8 +4,9 @@
 use super::batches::{Batch, Batching, class_weights, epoch};
 use super::cache::Cache;
 use super::corpora::Recording;
-use super::examples::{Caches, Corpus, Example, Examples, Preparation, Talkers, corpora};
+use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::metrics::{Metrics, Outcome};
+use super::noise::Talkers;
 use super::optimizer::{Average, clip, named, seed_weights};
 use super::split::Split;
 use super::voices::{Voices, statistics};
