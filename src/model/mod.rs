@@ -108,7 +108,8 @@ impl EmotionModel {
             });
         }
         let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu);
-        let network = Network::new(architecture, architecture.n_inputs(n_columns), &vb)?;
+        let mut network = Network::new(architecture, architecture.n_inputs(n_columns), &vb)?;
+        network.pack()?;
         Ok(EmotionModel {
             reference: header.normalizer.reference(),
             displacements: Displacements::new(displacements),
