@@ -92,7 +92,8 @@ impl EmotionModel {
         }
         let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu);
         let n_inputs = n_features * if architecture.window_normalized { 2 } else { 1 };
-        let network = Network::new(architecture, n_inputs, &vb)?;
+        let mut network = Network::new(architecture, n_inputs, &vb)?;
+        network.pack()?;
         Ok(EmotionModel {
             header,
             network,

@@ -57,6 +57,14 @@ impl Network {
         })
     }
 
+    /// Packs the weights as they are now for use.
+    ///
+    /// # Errors
+    /// If they are not on the processor.
+    pub fn pack(&mut self) -> Result<()> {
+        self.recurrent.as_mut().map_or(Ok(()), RecurrentStack::pack)
+    }
+
     /// `x` `[batch, steps, inputs]` → logits `[batch, classes]`; sequence `i`
     /// is `lengths[i]` steps long (at least one) and the rest is padding. With
     /// `dropout` the network trains: values are dropped, and the batch's own

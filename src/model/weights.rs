@@ -2,6 +2,7 @@
 //! one scale a row, which is a quarter of the size.
 
 use super::error::ModelError;
+use super::matmul::PackedMatrix;
 use half::f16;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
@@ -80,6 +81,28 @@ impl Weight {
     /// Sizes, the outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Packs a row an output for products; 8-bit weights stay 8-bit. Column `i`
+    /// comes from column `order(i)`.
+    pub fn pack(&self, order: impl Fn(usize) -> usize) -> PackedMatrix {
+        let n_rows = self.shape.first().copied().unwrap_or(0);
+        let n_columns: usize = self.shape.iter().skip(1).product();
+        fn ordered<T: Copy>(values: &[T], n: usize, order: impl Fn(usize) -> usize) -> Vec<T> {
+            let rows = values.chunks_exact(n.max(1));
+            rows.flat_map(|row| (0..n).map(|i| row[order(i)]).collect::<Vec<_>>())
+                .collect()
+        }
+        match &self.values {
+            Values::Eight { values, scales } => {
+                let values = ordered(values, n_columns, order);
+                PackedMatrix::from_eight_bits(&values, scales, n_columns)
+            }
+            Values::Full(_) | Values::Half(_) => {
+                let values = ordered(&self.to_f32(), n_columns, order);
+                PackedMatrix::new(&values, n_rows, n_columns)
+            }
+        }
     }
 
     /// The values in full, row-major.

@@ -2,9 +2,10 @@
 //! 2017; Radford et al. 2022 for Whisper's form: no bias on the keys).
 
 use super::linear::{LayerNorm, Linear, gelu};
+use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
-use crate::model::matmul::{Matrix, multiply};
+use crate::model::matmul::{Lanes, Matrix, Scratch, Work, multiply, on_best_unit};
 use crate::model::weights::Weights;
 
 /// Values of one attention head, in every size of Whisper.
@@ -15,8 +16,8 @@ const HEAD: usize = 64;
 pub struct Block {
     width: usize,
     attention_norm: LayerNorm,
-    /// Queries, keys and values side by side; the queries scaled already.
-    projections: Linear,
+    /// Queries, keys and values.
+    projections: [Linear; 3],
     output: Linear,
     dense_norm: LayerNorm,
     widen: Linear,
@@ -43,7 +44,7 @@ impl Block {
         Ok(Block {
             width,
             attention_norm: norm("self_attn_layer_norm")?,
-            projections: Linear::joined([square("q_proj")?, square("k_proj")?, square("v_proj")?]),
+            projections: [square("q_proj")?, square("k_proj")?, square("v_proj")?],
             output: square("out_proj")?,
             dense_norm: norm("final_layer_norm")?,
             widen: read("fc1", 4 * width, width)?,
@@ -52,27 +53,31 @@ impl Block {
     }
 
     /// `[steps, width]` in place.
-    pub fn apply(&self, x: &mut [f32]) {
-        let projected = self.projections.apply(&self.attention_norm.apply(x));
-        add(x, &self.output.apply(&self.attend(&projected)));
-        let mut hidden = self.widen.apply(&self.dense_norm.apply(x));
+    pub fn apply(&self, x: &mut [f32], scratch: &mut Scratch) {
+        let normal = self.attention_norm.apply(x);
+        let projected = self
+            .projections
+            .each_ref()
+            .map(|p| p.apply(&normal, scratch));
+        self.output.add(x, &self.attend(projected), scratch);
+        let mut hidden = self.widen.apply(&self.dense_norm.apply(x), scratch);
         gelu(&mut hidden);
-        add(x, &self.narrow.apply(&hidden));
+        self.narrow.add(x, &hidden, scratch);
     }
 
-    /// `[steps, 3 · width]` of queries, keys and values → `[steps, width]`.
-    fn attend(&self, projected: &[f32]) -> Vec<f32> {
-        let n_steps = projected.len() / (3 * self.width);
+    /// Queries, keys and values, `[steps, width]` each → `[steps, width]`.
+    fn attend(&self, projected: [Vec<f32>; 3]) -> Vec<f32> {
+        let n_steps = projected[0].len() / self.width;
         let scale = 1.0 / (HEAD as f32).sqrt();
         let mut out = vec![0.0; n_steps * self.width];
         let mut parts = [const { Vec::new() }; 3];
         let mut scores = vec![0.0; n_steps * n_steps];
         let mut mixed = vec![0.0; n_steps * HEAD];
         for head in (0..self.width).step_by(HEAD) {
-            for (i, part) in parts.iter_mut().enumerate() {
+            for (part, projected) in parts.iter_mut().zip(&projected) {
                 part.clear();
-                for row in projected.chunks_exact(3 * self.width) {
-                    part.extend_from_slice(&row[i * self.width + head..][..HEAD]);
+                for row in projected.chunks_exact(self.width) {
+                    part.extend_from_slice(&row[head..][..HEAD]);
                 }
             }
             let [queries, keys, values] = &mut parts;
@@ -84,7 +89,10 @@ impl Block {
                 keys,
                 false,
             );
-            scores.chunks_exact_mut(n_steps).for_each(softmax);
+            on_best_unit(Softmax {
+                rows: &mut scores,
+                width: n_steps,
+            });
             let values = Matrix::new(values, n_steps, HEAD);
             multiply(
                 &mut mixed,
@@ -103,28 +111,36 @@ impl Block {
     }
 }
 
-fn add(x: &mut [f32], y: &[f32]) {
-    for (x, y) in x.iter_mut().zip(y) {
-        *x += y;
+/// Every row as shares of one.
+struct Softmax<'a> {
+    rows: &'a mut [f32],
+    width: usize,
+}
+
+impl Work for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.rows.chunks_exact_mut(self.width).for_each(softmax);
     }
 }
 
+#[inline(always)]
 fn softmax(row: &mut [f32]) {
     // Eight at a time: a single running maximum or sum would not be vectorised.
     let mut largest = [f32::NEG_INFINITY; 8];
-    for values in row.chunks(8) {
+    for values in row.as_chunks::<8>().0 {
         for (m, v) in largest.iter_mut().zip(values) {
-            *m = m.max(*v);
+            *m = if *v > *m { *v } else { *m };
         }
     }
-    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let rest = row.as_chunks::<8>().1;
+    let largest = largest
+        .iter()
+        .chain(rest)
+        .fold(f32::NEG_INFINITY, |m, v| m.max(*v));
     row.iter_mut().for_each(|v| *v = exp(*v - largest));
-    let mut sums = [0.0; 8];
-    for values in row.chunks(8) {
-        for (s, v) in sums.iter_mut().zip(values) {
-            *s += v;
-        }
-    }
-    let factor = 1.0 / sums.iter().sum::<f32>();
+    let factor = 1.0 / lanes::sum(row, |v| v);
     row.iter_mut().for_each(|v| *v *= factor);
 }

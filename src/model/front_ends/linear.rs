@@ -1,31 +1,21 @@
 //! Dense layers, normalisation and GELU over rows.
 
+use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
-use crate::model::matmul::{Matrix, multiply};
-use crate::model::weights::Weights;
+use crate::model::matmul::{Lanes, PackedMatrix, Scratch, Work, on_best_unit};
+use crate::model::weights::{Weight, Weights};
 
 /// `weights · x + bias` for every row.
 #[derive(Debug)]
 pub struct Linear {
     /// `[outputs, inputs]`.
-    weights: Vec<f32>,
+    weights: PackedMatrix,
     /// `[outputs]`.
     bias: Vec<f32>,
-    n_inputs: usize,
 }
 
 impl Linear {
-    /// Wraps `[outputs, inputs]` weights and as many biases.
-    pub fn new(weights: Vec<f32>, bias: Vec<f32>) -> Linear {
-        let n_inputs = weights.len() / bias.len().max(1);
-        Linear {
-            weights,
-            bias,
-            n_inputs,
-        }
-    }
-
     /// Reads `name.weight` `[outputs, inputs]` and `name.bias`, which may be
     /// absent and then is zero.
     ///
@@ -39,38 +29,54 @@ impl Linear {
     ) -> Result<Linear, ModelError> {
         let bias = format!("{name}.bias");
         let bias = if weights.contains_key(&bias) {
-            get(weights, &bias, &[n_outputs])?
+            get(weights, &bias, &[n_outputs])?.to_f32()
         } else {
             vec![0.0; n_outputs]
         };
         let weights = get(weights, &format!("{name}.weight"), &[n_outputs, n_inputs])?;
-        Ok(Linear::new(weights, bias))
+        Ok(Linear {
+            weights: weights.pack(|i| i),
+            bias,
+        })
     }
 
-    /// Several layers over the same input as one, their outputs side by side.
-    pub fn joined(layers: [Linear; 3]) -> Linear {
-        Linear {
-            n_inputs: layers[0].n_inputs,
-            bias: layers.iter().flat_map(|l| l.bias.clone()).collect(),
-            weights: layers.iter().flat_map(|l| l.weights.clone()).collect(),
-        }
+    /// Reads a convolution over three frames, `name.weight` `[outputs, inputs,
+    /// 3]` and `name.bias`, as a dense layer over the frames one after another.
+    ///
+    /// # Errors
+    /// If a weight is missing or has another shape.
+    pub fn read_convolution(
+        weights: &Weights,
+        name: &str,
+        n_outputs: usize,
+        n_inputs: usize,
+    ) -> Result<Linear, ModelError> {
+        let shape = [n_outputs, n_inputs, 3];
+        let values = get(weights, &format!("{name}.weight"), &shape)?;
+        let bias = get(weights, &format!("{name}.bias"), &[n_outputs])?;
+        Ok(Linear {
+            // Files have the frames innermost, spans have them outermost.
+            weights: values.pack(|i| i % n_inputs * 3 + i / n_inputs),
+            bias: bias.to_f32(),
+        })
     }
 
     /// `[rows, inputs]` → `[rows, outputs]`.
-    pub fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let (n_rows, n_outputs) = (x.len() / self.n_inputs, self.bias.len());
-        let mut out = Vec::with_capacity(n_rows * n_outputs);
-        for _ in 0..n_rows {
-            out.extend_from_slice(&self.bias);
-        }
-        let weights = Matrix::new(&self.weights, n_outputs, self.n_inputs).transpose();
-        multiply(
-            &mut out,
-            Matrix::new(x, n_rows, self.n_inputs),
-            weights,
-            true,
-        );
+    pub fn apply(&self, x: &[f32], scratch: &mut Scratch) -> Vec<f32> {
+        let n_rows = x.len() / self.weights.n_inputs();
+        let mut out = self.bias.repeat(n_rows);
+        self.weights.add_product(&mut out, x, scratch);
         out
+    }
+
+    /// Adds what [`Linear::apply`] gives.
+    pub fn add(&self, out: &mut [f32], x: &[f32], scratch: &mut Scratch) {
+        for row in out.chunks_exact_mut(self.bias.len()) {
+            for (y, b) in row.iter_mut().zip(&self.bias) {
+                *y += b;
+            }
+        }
+        self.weights.add_product(out, x, scratch);
     }
 }
 
@@ -89,8 +95,8 @@ impl LayerNorm {
     /// If a weight is missing or has another shape.
     pub fn read(weights: &Weights, name: &str, width: usize) -> Result<LayerNorm, ModelError> {
         Ok(LayerNorm {
-            scale: get(weights, &format!("{name}.weight"), &[width])?,
-            shift: get(weights, &format!("{name}.bias"), &[width])?,
+            scale: get(weights, &format!("{name}.weight"), &[width])?.to_f32(),
+            shift: get(weights, &format!("{name}.bias"), &[width])?.to_f32(),
         })
     }
 
@@ -99,8 +105,8 @@ impl LayerNorm {
         let mut out = x.to_vec();
         for row in out.chunks_exact_mut(self.scale.len()) {
             let n = row.len() as f32;
-            let mean = row.iter().sum::<f32>() / n;
-            let variance = row.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
+            let mean = lanes::sum(row, |v| v) / n;
+            let variance = lanes::sum(row, |v| (v - mean) * (v - mean)) / n;
             let factor = 1.0 / (variance + 1e-5).sqrt();
             for ((v, scale), shift) in row.iter_mut().zip(&self.scale).zip(&self.shift) {
                 *v = (*v - mean) * factor * scale + shift;
@@ -113,23 +119,38 @@ impl LayerNorm {
 /// The Gaussian error linear unit, exact and not by tanh: `x·Φ(x)` with the
 /// error function of Abramowitz and Stegun 7.1.26, absolute error below 2e-7.
 pub fn gelu(values: &mut [f32]) {
-    for v in values {
-        let x = *v * std::f32::consts::FRAC_1_SQRT_2;
-        let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-        let p = 1.061_405_4 * t - 1.453_152;
-        let p = p * t + 1.421_413_7;
-        let p = p * t - 0.284_496_74;
-        let p = p * t + 0.254_829_6;
-        let erf = (1.0 - p * t * exp(-x * x)).copysign(x);
-        *v *= 0.5 * (1.0 + erf);
+    on_best_unit(Gelu(values));
+}
+
+struct Gelu<'a>(&'a mut [f32]);
+
+impl Work for Gelu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for v in self.0 {
+            let x = *v * std::f32::consts::FRAC_1_SQRT_2;
+            let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+            let p = 1.061_405_4 * t - 1.453_152;
+            let p = p * t + 1.421_413_7;
+            let p = p * t - 0.284_496_74;
+            let p = p * t + 0.254_829_6;
+            let erf = (1.0 - p * t * exp(-x * x)).copysign(x);
+            *v *= 0.5 * (1.0 + erf);
+        }
     }
 }
 
-/// A weight in full, if it is there in the given shape.
+/// A weight, if it is there in the given shape.
 ///
 /// # Errors
 /// If it is missing or has another shape.
-pub fn get(weights: &Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+pub fn get<'a>(
+    weights: &'a Weights,
+    name: &str,
+    shape: &[usize],
+) -> Result<&'a Weight, ModelError> {
     let weight = weights.get(name).ok_or_else(|| ModelError::FrontEnd {
         reason: format!("`{name}` is missing"),
     })?;
@@ -138,7 +159,7 @@ pub fn get(weights: &Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>, M
             reason: format!("`{name}` is {:?}, expected {shape:?}", weight.shape()),
         });
     }
-    Ok(weight.to_f32())
+    Ok(weight)
 }
 
 #[cfg(test)]

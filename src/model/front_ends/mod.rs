@@ -152,7 +152,7 @@ impl FrontEnd {
     /// If there are too many samples.
     pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
         match self {
-            FrontEnd::Speaker(encoder) => encoder.encode(samples),
+            FrontEnd::Speaker(encoder) => Ok(encoder.encode(samples)),
             FrontEnd::Whisper(encoder) => encoder.encode(samples),
         }
     }

@@ -3,17 +3,14 @@
 //! thousands of people knows of voices.
 
 use super::MAX_SAMPLES;
-use super::linear::get;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::dsp::{MelBank, Spectrum};
 use crate::features::FeatureMatrix;
 use crate::model::error::ModelError;
-use crate::model::header::{Cell, RecurrentConfig};
-use crate::model::recurrent::{RecurrentStack, RecurrentState};
+use crate::model::recurrent::{PackedStack, RecurrentState};
 use crate::model::weights::Weights;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Window of the transform, samples.
 const N_FFT: usize = 400;
@@ -30,9 +27,8 @@ const MIN_RMS: f64 = 1e-4;
 pub struct SpeakerEncoder {
     spectrum: Spectrum,
     bank: MelBank,
-    stack: RecurrentStack,
+    stack: Arc<PackedStack>,
     hidden: usize,
-    n_layers: usize,
 }
 
 impl SpeakerEncoder {
@@ -42,59 +38,37 @@ impl SpeakerEncoder {
     /// # Errors
     /// If a weight is missing or has another shape.
     pub fn new(weights: &Weights) -> Result<SpeakerEncoder, ModelError> {
-        let shape = |name: &str| weights.get(name).map_or(&[][..], |w| w.shape());
-        let &[n_gates, n_mels] = shape("weight_ih_l0") else {
+        let stack = PackedStack::read(weights)?;
+        let Some(first) = stack.layers.first() else {
             return Err(ModelError::FrontEnd {
-                reason: "`weight_ih_l0` is no matrix".to_owned(),
+                reason: "`weight_ih_l0` is missing".to_owned(),
             });
         };
-        let config = RecurrentConfig {
-            cell: Cell::Lstm,
-            hidden: n_gates / Cell::Lstm.n_gates(),
-            n_layers: (0..)
-                .take_while(|i| weights.contains_key(&format!("weight_ih_l{i}")))
-                .count(),
-            bidirectional: false,
-        };
-        let tensors = weights
-            .iter()
-            .map(|(name, weight)| {
-                let values = get(weights, name, weight.shape())?;
-                let tensor = Tensor::from_vec(values, weight.shape(), &Device::Cpu)?;
-                Ok((name.clone(), tensor))
-            })
-            .collect::<Result<_, ModelError>>()?;
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        let (hidden, n_mels) = (
+            first.directions[0].hidden(),
+            first.directions[0].input.n_inputs(),
+        );
         Ok(SpeakerEncoder {
             spectrum: Spectrum::new(N_FFT),
             bank: MelBank::new(n_mels, N_FFT, SAMPLE_RATE_HZ),
-            stack: RecurrentStack::new(&config, n_mels, &vb)?,
-            hidden: config.hidden,
-            n_layers: config.n_layers,
+            stack: Arc::new(stack),
+            hidden,
         })
     }
 
     /// Columns of [`SpeakerEncoder::encode`].
     pub fn n_outputs(&self) -> usize {
-        self.n_layers * self.hidden
+        self.stack.layers.len() * self.hidden
     }
 
     /// The layers' hidden states side by side, `[frames, layers · hidden]`,
     /// each within ±1: means of two frames of 10 ms, so every 20 ms,
     /// `⌈(1 + ⌊samples / 160⌋) / 2⌉` of them.
-    ///
-    /// # Errors
-    /// If a tensor operation fails.
-    pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+    pub fn encode(&mut self, samples: &[f32]) -> FeatureMatrix {
         let bands = self.mel_power(samples);
         let n_mels = self.bank.n_mels();
         let n_frames = bands.len() / n_mels;
-        let x = Tensor::from_vec(bands, (1, n_frames, n_mels), &Device::Cpu)?;
-        let mut layers = Vec::with_capacity(self.n_layers);
-        for states in self.stack.outputs(&x, &[n_frames])? {
-            layers.push(states.flatten_all()?.to_vec1::<f32>()?);
-        }
-        Ok(self.means_of_two(&layers))
+        self.means_of_two(&self.stack.outputs(&bands, &[n_frames]))
     }
 
     /// The layers' states `[frames of 10 ms, hidden]` as rows every 20 ms.
@@ -177,7 +151,7 @@ impl SpeakerStream {
             state: encoder.stack.start()?,
             samples: vec![0.0; N_FFT / 2],
             energies: VecDeque::new(),
-            waiting: vec![Vec::new(); encoder.n_layers],
+            waiting: vec![Vec::new(); encoder.stack.layers.len()],
             encoder,
         })
     }
@@ -185,17 +159,14 @@ impl SpeakerStream {
     /// Takes the next samples and gives the frames that are ready, as
     /// [`SpeakerEncoder::encode`] has them; a frame waits for the 22.5 ms
     /// after its centre.
-    ///
-    /// # Errors
-    /// If a tensor operation fails.
-    pub fn push(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+    pub fn push(&mut self, samples: &[f32]) -> FeatureMatrix {
         let gain = self.level(samples);
         let louder = samples.iter().map(|s| (f64::from(*s) * gain) as f32);
         self.samples.extend(louder);
         let n_frames = (self.samples.len() + HOP).saturating_sub(N_FFT) / HOP;
         let bands = self.encoder.bands(&self.samples, n_frames);
         self.samples.drain(..n_frames * HOP);
-        let outputs = self.encoder.stack.advance(bands, &mut self.state)?;
+        let outputs = self.encoder.stack.advance(&bands, &mut self.state);
         let pair = 2 * self.encoder.hidden;
         let mut ready = Vec::with_capacity(outputs.len());
         for (waiting, states) in self.waiting.iter_mut().zip(outputs) {
@@ -203,7 +174,7 @@ impl SpeakerStream {
             let rest = waiting.split_off(waiting.len() / pair * pair);
             ready.push(std::mem::replace(waiting, rest));
         }
-        Ok(self.encoder.means_of_two(&ready))
+        self.encoder.means_of_two(&ready)
     }
 
     /// The gain for these samples, by the level of what was heard lately, they

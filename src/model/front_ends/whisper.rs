@@ -7,6 +7,7 @@ use super::linear::{Linear, gelu, get};
 use super::log_mel::LogMel;
 use crate::features::FeatureMatrix;
 use crate::model::error::ModelError;
+use crate::model::matmul::Scratch;
 use crate::model::weights::Weights;
 use std::sync::Arc;
 
@@ -50,14 +51,14 @@ impl WhisperEncoder {
             .take_while(|name| weights.contains_key(&format!("{name}.fc1.weight")))
             .map(|name| Block::read(weights, &name, width))
             .collect::<Result<_, _>>()?;
-        let positions = get(weights, "embed_positions.weight", &[n_positions, width])?;
+        let positions = get(weights, "embed_positions.weight", &[n_positions, width])?.to_f32();
         Ok(WhisperEncoder {
             log_mel: LogMel::new(n_mels),
             layers: Arc::new(Layers {
                 n_mels,
                 width,
-                first: convolution(weights, "conv1", width, n_mels)?,
-                second: convolution(weights, "conv2", width, width)?,
+                first: Linear::read_convolution(weights, "conv1", width, n_mels)?,
+                second: Linear::read_convolution(weights, "conv2", width, width)?,
                 positions,
                 blocks,
             }),
@@ -78,18 +79,30 @@ impl WhisperEncoder {
     /// # Errors
     /// [`ModelError::FrontEnd`] if the clip is longer.
     pub fn encode(&mut self, samples: &[f32]) -> Result<FeatureMatrix, ModelError> {
+        let frames = self.log_mel.frames(samples);
+        self.encode_log_mel(&frames)
+    }
+
+    /// What [`WhisperEncoder::encode`] makes of log-mel frames `[frames, mels]`,
+    /// every 10 ms.
+    ///
+    /// # Errors
+    /// [`ModelError::FrontEnd`] if there are more than positions for them.
+    pub fn encode_log_mel(&self, frames: &[f32]) -> Result<FeatureMatrix, ModelError> {
         let layers = &self.layers;
-        let mut x = layers.first.apply(&spans_of_three(
-            &self.log_mel.frames(samples),
-            layers.n_mels,
-            1,
-        ));
+        let mut scratch = Scratch::default();
+        let spans = spans_of_three(frames, layers.n_mels, 1);
+        let mut x = layers.first.apply(&spans, &mut scratch);
         gelu(&mut x);
-        let mut x = layers.second.apply(&spans_of_three(&x, layers.width, 2));
+        let spans = spans_of_three(&x, layers.width, 2);
+        let mut x = layers.second.apply(&spans, &mut scratch);
         gelu(&mut x);
         let Some(unused) = layers.positions.len().checked_sub(x.len()) else {
             return Err(ModelError::FrontEnd {
-                reason: format!("{} samples at once are too many", samples.len()),
+                reason: format!(
+                    "{} frames at once are too many",
+                    frames.len() / layers.n_mels
+                ),
             });
         };
         for (x, position) in x.iter_mut().zip(&layers.positions[unused..]) {
@@ -98,7 +111,7 @@ impl WhisperEncoder {
         let n_outputs = self.n_outputs();
         let mut out = vec![0.0; x.len() * layers.blocks.len()];
         for (i, block) in layers.blocks.iter().enumerate() {
-            block.apply(&mut x);
+            block.apply(&mut x, &mut scratch);
             let rows = out.chunks_exact_mut(n_outputs);
             for (row, x) in rows.zip(x.chunks_exact(layers.width)) {
                 row[i * layers.width..][..layers.width].copy_from_slice(x);
@@ -108,41 +121,14 @@ impl WhisperEncoder {
     }
 }
 
-/// A convolution of three frames as a dense layer over [`spans_of_three`].
-fn convolution(
-    weights: &Weights,
-    name: &str,
-    n_outputs: usize,
-    n_inputs: usize,
-) -> Result<Linear, ModelError> {
-    let values = get(
-        weights,
-        &format!("{name}.weight"),
-        &[n_outputs, n_inputs, 3],
-    )?;
-    // Files have the frames innermost, spans have them outermost.
-    let mut turned = vec![0.0; values.len()];
-    for (to, from) in turned
-        .chunks_exact_mut(3 * n_inputs)
-        .zip(values.chunks_exact(3 * n_inputs))
-    {
-        for (i, value) in from.iter().enumerate() {
-            to[i % 3 * n_inputs + i / 3] = *value;
-        }
-    }
-    let bias = get(weights, &format!("{name}.bias"), &[n_outputs])?;
-    Ok(Linear::new(turned, bias))
-}
-
 /// Every `stride`-th frame between its neighbours: `[frames, width]` →
 /// `[⌈frames / stride⌉, 3 · width]`. Beyond the ends lie zeros.
 fn spans_of_three(frames: &[f32], width: usize, stride: usize) -> Vec<f32> {
     let mut padded = vec![0.0; frames.len() + 2 * width];
     padded[width..width + frames.len()].copy_from_slice(frames);
-    padded
-        .windows(3 * width)
-        .step_by(stride * width)
-        .flatten()
-        .copied()
-        .collect()
+    let mut spans = Vec::with_capacity(3 * frames.len() / stride + 3 * width);
+    for span in padded.windows(3 * width).step_by(stride * width) {
+        spans.extend_from_slice(span);
+    }
+    spans
 }

@@ -1,26 +1,34 @@
-//! Recurrent layers: one batched input projection for all steps, then our own
-//! loop over time, forward and backward.
+//! Recurrent layers: one batched input projection for many steps, then our own
+//! loop over time. In use the weights are packed once ([`PackedStack`]); in
+//! training a tape is kept and the loop also runs backward.
 //!
 //! Weights carry PyTorch's names (`weight_ih_l0`, `bias_hh_l1_reverse`, …),
 //! shapes and gate order, so that either side can read the other's.
 
 mod cell;
-mod kernel;
+mod packed;
 mod recurrence;
+mod schedule;
 mod stream;
 
+pub use packed::{PackedDirection, PackedLayer, PackedStack};
 pub use stream::RecurrentState;
 
-use super::header::RecurrentConfig;
+use super::error::ModelError;
+use super::header::{Cell, RecurrentConfig};
+use super::matmul::PackedMatrix;
+use super::weights::Weights;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use recurrence::Recurrence;
+use std::sync::Arc;
 
 /// Layers upon layers, each over the whole sequence.
 #[derive(Clone, Debug)]
 pub struct RecurrentStack {
     config: RecurrentConfig,
     layers: Vec<Layer>,
+    packed: Option<Arc<PackedStack>>,
 }
 
 /// Weights of one layer, the directions one after the other.
@@ -46,6 +54,7 @@ impl RecurrentStack {
         Ok(RecurrentStack {
             config: config.clone(),
             layers,
+            packed: None,
         })
     }
 
@@ -54,9 +63,26 @@ impl RecurrentStack {
         self.config.hidden * self.config.n_directions()
     }
 
+    /// Packs the weights as they are now for use; training, which changes them,
+    /// does not see it.
+    ///
+    /// # Errors
+    /// If the weights are not on the processor.
+    pub fn pack(&mut self) -> Result<()> {
+        self.packed = Some(Arc::new(self.to_packed()?));
+        Ok(())
+    }
+
+    fn to_packed(&self) -> Result<PackedStack> {
+        let layers = self.layers.iter().map(|layer| layer.pack(&self.config));
+        Ok(PackedStack {
+            layers: layers.collect::<Result<_>>()?,
+        })
+    }
+
     /// Runs `x` `[batch, steps, inputs]`; sequence `i` is `lengths[i]` steps
     /// long and the rest is padding, which influences nothing and comes out as
-    /// zeros. Between layers `between` is applied (dropout in training).
+    /// zeros. Between layers `between` is applied in training (dropout).
     ///
     /// # Errors
     /// If the shapes do not fit.
@@ -67,29 +93,83 @@ impl RecurrentStack {
         training: bool,
         between: impl Fn(Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
+        if !training {
+            return self.in_use(x, lengths);
+        }
         let mut x = x.clone();
         for (i, layer) in self.layers.iter().enumerate() {
             if i > 0 {
                 x = between(x)?;
             }
-            x = layer.forward(&self.config, &x, lengths, training)?;
+            x = layer.forward(&self.config, &x, lengths)?;
         }
         Ok(x)
     }
 
-    /// What every layer makes of `x`, the first layer's output first; as
-    /// [`RecurrentStack::forward`] in use.
+    fn in_use(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        let (batch, n_steps, _) = x.dims3()?;
+        let stack = match &self.packed {
+            Some(packed) => Arc::clone(packed),
+            None => Arc::new(self.to_packed()?),
+        };
+        let outputs = stack.outputs(&x.flatten_all()?.to_vec1::<f32>()?, lengths);
+        let Some(out) = outputs.into_iter().next_back() else {
+            return Ok(x.clone());
+        };
+        Tensor::from_vec(out, (batch, n_steps, self.n_outputs()), x.device())
+    }
+}
+
+impl PackedStack {
+    /// Reads unidirectional LSTM layers of one size under PyTorch's names, as
+    /// many as there are; 8-bit weights stay 8-bit.
     ///
     /// # Errors
-    /// If the shapes do not fit.
-    pub fn outputs(&self, x: &Tensor, lengths: &[usize]) -> Result<Vec<Tensor>> {
-        let mut x = x.clone();
-        let mut outputs = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            x = layer.forward(&self.config, &x, lengths, false)?;
-            outputs.push(x.clone());
+    /// If a weight is missing or has another shape.
+    pub fn read(weights: &Weights) -> std::result::Result<PackedStack, ModelError> {
+        let get = |kind: &str, layer: usize| {
+            let name = format!("{kind}_l{layer}");
+            let weight = weights.get(&name).map(|weight| (weight, weight.shape()));
+            weight.ok_or(name)
+        };
+        let mut layers: Vec<PackedLayer> = Vec::new();
+        while let Ok((input, shape)) = get("weight_ih", layers.len()) {
+            let layer = layers.len();
+            let fault = |name: String| ModelError::FrontEnd {
+                reason: format!("`{name}` is missing or of another shape than its layer"),
+            };
+            let (recurrent, recurrent_shape) = get("weight_hh", layer).map_err(fault)?;
+            let &[n_gates, n_inputs] = shape else {
+                return Err(fault(format!("weight_ih_l{layer}")));
+            };
+            let hidden = n_gates / Cell::Lstm.n_gates();
+            let below = layers.last().map(|l| l.directions[0].hidden());
+            if below.is_some_and(|below| below != n_inputs || below != hidden) || n_inputs == 0 {
+                return Err(fault(format!("weight_ih_l{layer}")));
+            }
+            if *recurrent_shape != [Cell::Lstm.n_gates() * hidden, hidden] || hidden == 0 {
+                return Err(fault(format!("weight_hh_l{layer}")));
+            }
+            let mut biases = vec![0.0; n_gates];
+            for kind in ["bias_ih", "bias_hh"] {
+                let (bias, shape) = get(kind, layer).map_err(fault)?;
+                if *shape != [n_gates] {
+                    return Err(fault(format!("{kind}_l{layer}")));
+                }
+                for (sum, b) in biases.iter_mut().zip(bias.to_f32()) {
+                    *sum += b;
+                }
+            }
+            layers.push(PackedLayer {
+                cell: Cell::Lstm,
+                directions: vec![PackedDirection {
+                    input: input.pack(|i| i),
+                    recurrent: recurrent.pack(|i| i),
+                    biases,
+                }],
+            });
         }
-        Ok(outputs)
+        Ok(PackedStack { layers })
     }
 }
 
@@ -121,13 +201,7 @@ impl Layer {
         })
     }
 
-    fn forward(
-        &self,
-        config: &RecurrentConfig,
-        x: &Tensor,
-        lengths: &[usize],
-        training: bool,
-    ) -> Result<Tensor> {
+    fn forward(&self, config: &RecurrentConfig, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         let (batch, n_steps, n_inputs) = x.dims3()?;
         let projected = x
             .reshape((batch * n_steps, n_inputs))?
@@ -135,11 +209,30 @@ impl Layer {
             .broadcast_add(&self.biases)?
             .reshape((batch, n_steps, ()))?;
         let op = Recurrence::new(config.cell, lengths.to_vec());
-        if training {
-            projected.apply_op2(&self.recurrent_weights, op)
-        } else {
-            projected.apply_op2_no_bwd(&self.recurrent_weights, &op)
-        }
+        projected.apply_op2(&self.recurrent_weights, op)
+    }
+
+    fn pack(&self, config: &RecurrentConfig) -> Result<PackedLayer> {
+        let (hidden, n_gates) = (config.hidden, config.cell.n_gates() * config.hidden);
+        let n_inputs = self.input_weights.dim(1)?;
+        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let input = values(&self.input_weights)?;
+        let recurrent = values(&self.recurrent_weights)?;
+        let biases = values(&self.biases)?;
+        let directions = (0..config.n_directions()).map(|d| {
+            let rows = |values: &[f32], width: usize| {
+                values[d * n_gates * width..][..n_gates * width].to_vec()
+            };
+            PackedDirection {
+                input: PackedMatrix::new(&rows(&input, n_inputs), n_gates, n_inputs),
+                recurrent: PackedMatrix::new(&rows(&recurrent, hidden), n_gates, hidden),
+                biases: rows(&biases, 1),
+            }
+        });
+        Ok(PackedLayer {
+            cell: config.cell,
+            directions: directions.collect(),
+        })
     }
 }
 

@@ -1,13 +1,9 @@
-//! The loop over time as a differentiable candle operation.
-//!
-//! Sequences are ordered by falling length, so that those still running at a
-//! step are the first rows of every buffer, and a step's rows lie together:
-//! padding costs nothing and needs no mask.
+//! The loop over time as a differentiable candle operation, for training.
 
 use super::cell::{Kept, step, step_back};
-use super::kernel::Weights;
+use super::schedule::Schedule;
 use crate::model::header::Cell;
-use crate::model::matmul::{Matrix, multiply};
+use crate::model::matmul::{Matrix, PackedMatrix, Scratch, multiply};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use std::sync::{Mutex, PoisonError};
 
@@ -41,41 +37,6 @@ struct Sizes {
     directions: usize,
     hidden: usize,
     n_rows: usize,
-}
-
-/// Which sequence and time each row is.
-struct Schedule {
-    /// Sequences by falling length.
-    order: Vec<usize>,
-    /// First row of each step, and the number of all rows at the end.
-    first_row: Vec<usize>,
-}
-
-impl Schedule {
-    fn new(lengths: &[usize]) -> Schedule {
-        let mut order: Vec<usize> = (0..lengths.len()).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
-        let longest = order.first().map_or(0, |&i| lengths[i]);
-        let mut first_row = vec![0];
-        let mut total = 0;
-        for s in 0..longest {
-            total += order.iter().take_while(|&&i| lengths[i] > s).count();
-            first_row.push(total);
-        }
-        Schedule { order, first_row }
-    }
-
-    fn n_steps(&self) -> usize {
-        self.first_row.len() - 1
-    }
-
-    fn n_running(&self, step: usize) -> usize {
-        self.first_row[step + 1] - self.first_row[step]
-    }
-
-    fn n_rows(&self) -> usize {
-        self.first_row[self.n_steps()]
-    }
 }
 
 impl Recurrence {
@@ -132,7 +93,9 @@ impl Recurrence {
             ..
         } = sizes;
         let size = n_rows * hidden;
-        let weights = Weights::new(&weights[direction * size..(direction + 1) * size], hidden);
+        let weights = &weights[direction * size..(direction + 1) * size];
+        let weights = PackedMatrix::new(weights, n_rows, hidden);
+        let mut scratch = Scratch::default();
         let mut tape = Tape {
             gates: vec![0.0; schedule.n_rows() * n_rows],
             cells: vec![0.0; schedule.n_rows() * hidden],
@@ -150,7 +113,8 @@ impl Recurrence {
             let (cells_before, cells) = tape.cells.split_at_mut(row * hidden);
             if s > 0 {
                 let previous = schedule.first_row[s - 1] * hidden;
-                weights.add_product(gates, &states_before[previous..], n);
+                let states = &states_before[previous..previous + n * hidden];
+                weights.add_product(gates, states, &mut scratch);
                 cells[..n * hidden].copy_from_slice(&cells_before[previous..previous + n * hidden]);
             }
             let rows = gates.chunks_exact_mut(n_rows);
@@ -183,7 +147,10 @@ impl Recurrence {
             ..
         } = sizes;
         let size = n_rows * hidden;
-        let packed = Weights::new(&weights[direction * size..(direction + 1) * size], hidden);
+        let weights = &weights[direction * size..(direction + 1) * size];
+        // From gates back to units: the columns are the outputs.
+        let weights = PackedMatrix::from_columns(Matrix::new(weights, n_rows, hidden));
+        let mut scratch = Scratch::default();
         let mut d_gates = vec![0.0; schedule.n_rows() * n_rows];
         // Rows of sequences that have not started (on the way back) stay zero.
         let mut d_state = vec![0.0; batch * hidden];
@@ -215,7 +182,13 @@ impl Recurrence {
                 );
             }
             if let Some(previous) = previous {
-                packed.back_product(&mut d_state, &d_gates[row * n_rows..], n);
+                let d_state = &mut d_state[..n * hidden];
+                d_state.fill(0.0);
+                weights.add_product(
+                    d_state,
+                    &d_gates[row * n_rows..(row + n) * n_rows],
+                    &mut scratch,
+                );
                 previous_states[row * hidden..(row + n) * hidden]
                     .copy_from_slice(&tape.states[previous * hidden..(previous + n) * hidden]);
             }

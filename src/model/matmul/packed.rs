@@ -1,0 +1,527 @@
+//! Weights packed once for products with rows of inputs.
+//!
+//! [`PANEL`] outputs lie side by side, an input a line, so that a product reads
+//! the weights once, in order. A tile of outputs stays in registers while it
+//! walks along the inputs (Goto and van de Geijn 2008, "Anatomy of
+//! High-Performance Matrix Multiplication").
+
+use super::Matrix;
+use super::lanes::{LINE, Lanes, Work, on_best_unit, pair};
+
+/// Lines of a panel.
+const N_LINES: usize = 4;
+/// Outputs that lie side by side.
+const PANEL: usize = N_LINES * LINE;
+/// What a panel holds for one input.
+type Block<T> = [[T; LINE]; N_LINES];
+
+/// Rows of a tile: with two vectors of outputs, two of weights and one input,
+/// just as many as there are registers.
+#[cfg(target_arch = "wasm32")]
+const ROWS: usize = 4;
+/// Rows of a tile: with two vectors of outputs, two of weights and one input,
+/// just as many as there are registers.
+#[cfg(not(target_arch = "wasm32"))]
+const ROWS: usize = 6;
+
+/// Inputs taken at once: a panel of so many lines stays in the first cache.
+const N_INPUTS_AT_ONCE: usize = 256;
+
+/// Rows of inputs taken at once: they stay in the second cache.
+const N_ROWS_AT_ONCE: usize = 16 * ROWS;
+
+/// `[outputs, inputs]` weights, ready for products.
+#[derive(Clone, Debug)]
+pub struct PackedMatrix {
+    n_outputs: usize,
+    n_inputs: usize,
+    weights: Weights,
+}
+
+#[derive(Clone, Debug)]
+enum Weights {
+    /// Panels of a line an input.
+    Full(Vec<Block<f32>>),
+    /// Panels of a line two inputs, and a scale an output.
+    Eight {
+        blocks: Vec<Block<[i8; 2]>>,
+        scales: Vec<f32>,
+    },
+}
+
+/// Memory that products use again and again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    rows: Vec<f32>,
+    pairs: Vec<i32>,
+    scales: Vec<f32>,
+}
+
+impl PackedMatrix {
+    /// Packs `[outputs, inputs]` weights, row-major.
+    ///
+    /// # Panics
+    /// If there are not `n_outputs · n_inputs` of them.
+    pub fn new(weights: &[f32], n_outputs: usize, n_inputs: usize) -> PackedMatrix {
+        assert_eq!(weights.len(), n_outputs * n_inputs, "shape");
+        PackedMatrix {
+            n_outputs,
+            n_inputs,
+            weights: Weights::Full(blocks(n_outputs, n_inputs, |o, i| {
+                weights[o * n_inputs + i]
+            })),
+        }
+    }
+
+    /// Packs a matrix whose columns are the outputs.
+    pub fn from_columns(matrix: Matrix) -> PackedMatrix {
+        let (n_outputs, n_inputs) = (matrix.columns, matrix.rows);
+        PackedMatrix {
+            n_outputs,
+            n_inputs,
+            weights: Weights::Full(blocks(n_outputs, n_inputs, |o, i| matrix.at(i, o))),
+        }
+    }
+
+    /// Packs `[outputs, inputs]` 8-bit weights, row-major, with a scale an
+    /// output. They stay 8-bit; a product rounds its inputs to at most 16 bits
+    /// and sums exactly.
+    ///
+    /// # Panics
+    /// If there are not `n_outputs · n_inputs` weights and `n_outputs` scales.
+    pub fn from_eight_bits(weights: &[i8], scales: &[f32], n_inputs: usize) -> PackedMatrix {
+        let n_outputs = scales.len();
+        assert_eq!(weights.len(), n_outputs * n_inputs, "shape");
+        let at = |o: usize, i: usize| {
+            if i < n_inputs {
+                weights[o * n_inputs + i]
+            } else {
+                0
+            }
+        };
+        PackedMatrix {
+            n_outputs,
+            n_inputs,
+            weights: Weights::Eight {
+                blocks: blocks(n_outputs, n_inputs.div_ceil(2), |o, i| {
+                    [at(o, 2 * i), at(o, 2 * i + 1)]
+                }),
+                scales: scales.to_vec(),
+            },
+        }
+    }
+
+    /// Outputs a row.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// Inputs a row.
+    pub fn n_inputs(&self) -> usize {
+        self.n_inputs
+    }
+
+    /// `out += x · weightsᵀ`: `x` `[rows, inputs]`, `out` `[rows, outputs]`.
+    ///
+    /// # Panics
+    /// If `x` or `out` hold no whole rows, or not the same number.
+    pub fn add_product(&self, out: &mut [f32], x: &[f32], scratch: &mut Scratch) {
+        let n_rows = x.len() / self.n_inputs.max(1);
+        assert_eq!(x.len(), n_rows * self.n_inputs, "inputs");
+        assert_eq!(out.len(), n_rows * self.n_outputs, "outputs");
+        if n_rows == 0 {
+            return;
+        }
+        on_best_unit(Product {
+            matrix: self,
+            out,
+            x,
+            n_rows,
+            scratch,
+        });
+    }
+}
+
+/// Panels of four lines of outputs, an input a block; beyond the outputs lies
+/// the default.
+fn blocks<T: Copy + Default>(
+    n_outputs: usize,
+    n_inputs: usize,
+    at: impl Fn(usize, usize) -> T,
+) -> Vec<Block<T>> {
+    let mut blocks = Vec::with_capacity(n_outputs.div_ceil(PANEL) * n_inputs);
+    for first in (0..n_outputs).step_by(PANEL) {
+        for input in 0..n_inputs {
+            let mut block = [[T::default(); LINE]; N_LINES];
+            for (w, output) in block.as_flattened_mut().iter_mut().zip(first..n_outputs) {
+                *w = at(output, input);
+            }
+            blocks.push(block);
+        }
+    }
+    blocks
+}
+
+struct Product<'a> {
+    matrix: &'a PackedMatrix,
+    out: &'a mut [f32],
+    x: &'a [f32],
+    n_rows: usize,
+    scratch: &'a mut Scratch,
+}
+
+impl Work for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        match self.n_rows {
+            1 => self.in_tiles::<L, 1, 4>(),
+            2 => self.in_tiles::<L, 2, 2>(),
+            _ => self.in_tiles::<L, ROWS, 1>(),
+        }
+    }
+}
+
+impl Product<'_> {
+    /// In tiles of `M` rows and `P` lines.
+    #[inline(always)]
+    fn in_tiles<L: Lanes, const M: usize, const P: usize>(self) {
+        let Product {
+            matrix,
+            out,
+            x,
+            scratch,
+            ..
+        } = self;
+        let (n_inputs, n_outputs) = (matrix.n_inputs, matrix.n_outputs);
+        let x = x.chunks(N_ROWS_AT_ONCE * n_inputs);
+        let out = out.chunks_mut(N_ROWS_AT_ONCE * n_outputs);
+        for (x, out) in x.zip(out) {
+            match &matrix.weights {
+                Weights::Full(blocks) => {
+                    for first in (0..n_inputs).step_by(N_INPUTS_AT_ONCE) {
+                        let inputs = first..n_inputs.min(first + N_INPUTS_AT_ONCE);
+                        let rows = interleaved::<M>(x, n_inputs, inputs.clone(), &mut scratch.rows);
+                        for (i, panel) in blocks.chunks_exact(n_inputs).enumerate() {
+                            let panel = &panel[inputs.clone()];
+                            full::<L, M, P>(out, n_outputs, i * PANEL, rows, panel);
+                        }
+                    }
+                }
+                Weights::Eight { blocks, scales } => {
+                    let n_pairs = n_inputs.div_ceil(2);
+                    let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
+                    for (i, panel) in blocks.chunks_exact(n_pairs).enumerate() {
+                        let scales = (row_scales, &scales[i * PANEL..]);
+                        eight::<L, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of all rows with a panel, whose first output is `first`.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn full<L: Lanes, const M: usize, const P: usize>(
+    out: &mut [f32],
+    n_outputs: usize,
+    first: usize,
+    rows: &[[f32; M]],
+    panel: &[Block<f32>],
+) {
+    let tiles = rows.chunks_exact(panel.len());
+    for (tile, out) in tiles.zip(out.chunks_mut(M * n_outputs)) {
+        for q in 0..N_LINES / P {
+            let mut sums = [[L::load(&[0.0; LINE]); P]; M];
+            for (x, block) in tile.iter().zip(panel) {
+                for p in 0..P {
+                    let line = L::load(&block[q * P + p]);
+                    for (sums, x) in sums.iter_mut().zip(x) {
+                        sums[p] = L::add_scaled(sums[p], line, *x);
+                    }
+                }
+            }
+            let at = first + q * P * LINE;
+            if at >= n_outputs {
+                break;
+            }
+            for (out, sums) in out.chunks_exact_mut(n_outputs).zip(sums) {
+                for (out, sums) in out[at..].chunks_mut(LINE).zip(sums) {
+                    for (y, sum) in out.iter_mut().zip(L::store(sums)) {
+                        *y += sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// As [`full`], in 8 bits; with the scales of the rows and of the outputs from
+/// `first` on.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn eight<L: Lanes, const M: usize, const P: usize>(
+    out: &mut [f32],
+    n_outputs: usize,
+    first: usize,
+    rows: &[[i32; M]],
+    panel: &[Block<[i8; 2]>],
+    scales: (&[f32], &[f32]),
+) {
+    let tiles = rows.chunks_exact(panel.len()).zip(scales.0.chunks(M));
+    for ((tile, row_scales), out) in tiles.zip(out.chunks_mut(M * n_outputs)) {
+        for q in 0..N_LINES / P {
+            let mut sums = [[L::zeros(); P]; M];
+            for (x, block) in tile.iter().zip(panel) {
+                for p in 0..P {
+                    let line = L::widen(&block[q * P + p]);
+                    for (sums, x) in sums.iter_mut().zip(x) {
+                        sums[p] = L::add_pairs(sums[p], line, *x);
+                    }
+                }
+            }
+            let at = q * P * LINE;
+            if first + at >= n_outputs {
+                break;
+            }
+            let rows = out.chunks_exact_mut(n_outputs).zip(row_scales);
+            for ((out, row_scale), sums) in rows.zip(sums) {
+                let lines = out[first + at..]
+                    .chunks_mut(LINE)
+                    .zip(scales.1[at..].chunks(LINE));
+                for ((out, scales), sums) in lines.zip(sums) {
+                    for ((y, scale), sum) in out.iter_mut().zip(scales).zip(L::to_floats(sums)) {
+                        *y += sum * (scale * row_scale);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The given inputs of every row, `M` rows side by side; rows that are missing
+/// are zeros.
+#[inline(always)]
+fn interleaved<'a, const M: usize>(
+    x: &'a [f32],
+    n_inputs: usize,
+    inputs: std::ops::Range<usize>,
+    scratch: &'a mut Vec<f32>,
+) -> &'a [[f32; M]] {
+    if M == 1 {
+        return x[inputs].as_chunks().0;
+    }
+    let n = inputs.len();
+    let n_tiles = x.len().div_ceil(M * n_inputs);
+    scratch.clear();
+    scratch.resize(n_tiles * n * M, 0.0);
+    let tiles = scratch.chunks_exact_mut(n * M);
+    for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
+        for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
+            let (tile, _) = tile.as_chunks_mut::<M>();
+            for (to, v) in tile.iter_mut().zip(&row[inputs.clone()]) {
+                to[m] = *v;
+            }
+        }
+    }
+    scratch.as_chunks().0
+}
+
+/// Largest input after rounding, so that no sum of products with weights of at
+/// most 127 leaves 32 bits.
+fn amplitude(n_inputs: usize) -> f32 {
+    let largest = i32::MAX as usize / (127 * n_inputs.max(1));
+    largest.min(i16::MAX as usize) as f32
+}
+
+/// Every row rounded to 16 bits, pairs of inputs as one word, `M` rows side by
+/// side, and what one is worth in each row.
+#[inline(always)]
+fn rounded<'a, const M: usize>(
+    x: &[f32],
+    n_inputs: usize,
+    scratch: &'a mut Scratch,
+) -> (&'a [[i32; M]], &'a [f32]) {
+    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    let n_pairs = n_inputs.div_ceil(2);
+    let n_tiles = x.len().div_ceil(M * n_inputs);
+    let amplitude = amplitude(n_inputs);
+    scratch.pairs.clear();
+    scratch.pairs.resize(n_tiles * n_pairs * M, 0);
+    scratch.scales.clear();
+    let tiles = scratch.pairs.chunks_exact_mut(n_pairs * M);
+    for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
+        let (tile, _) = tile.as_chunks_mut::<M>();
+        for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
+            let largest = largest(row);
+            let factor = if largest > 0.0 {
+                amplitude / largest
+            } else {
+                0.0
+            };
+            scratch.scales.push(largest / amplitude);
+            let round = |v: f32| (v * factor + ROUND).to_bits() as i16;
+            let (pairs, rest) = row.as_chunks::<2>();
+            for (to, [a, b]) in tile.iter_mut().zip(pairs) {
+                to[m] = pair(round(*a), round(*b));
+            }
+            if let ([last], Some(to)) = (rest, tile.last_mut()) {
+                to[m] = pair(round(*last), 0);
+            }
+        }
+    }
+    (scratch.pairs.as_chunks().0, &scratch.scales)
+}
+
+/// Largest magnitude.
+#[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    let (eights, rest) = row.as_chunks::<8>();
+    for eight in eights {
+        for (m, v) in lanes.iter_mut().zip(eight) {
+            *m = if v.abs() > *m { v.abs() } else { *m };
+        }
+    }
+    let lanes = lanes.iter().chain(rest);
+    lanes.fold(0.0, |m, v| m.max(v.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes around those of tiles, panels and blocks.
+    const SIZES: [(usize, usize, usize); 9] = [
+        (1, 1, 1),
+        (1, 70, 3),
+        (1, 256, 300),
+        (2, 33, 17),
+        (3, 64, 40),
+        (6, 129, 256),
+        (7, 100, 513),
+        (50, 8, 1153),
+        (100, 70, 31),
+    ];
+
+    fn numbers(n: usize, seed: u32) -> Vec<f32> {
+        (0..n as u32)
+            .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 500.0 - 1.0)
+            .collect()
+    }
+
+    fn naive(x: &[f32], weights: &[f32], n_inputs: usize) -> Vec<f64> {
+        x.chunks_exact(n_inputs)
+            .flat_map(|row| {
+                weights.chunks_exact(n_inputs).map(|weights| {
+                    let terms = row.iter().zip(weights);
+                    0.5 + terms
+                        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                        .sum::<f64>()
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn products_agree_with_loops() {
+        for (n_rows, n_outputs, n_inputs) in SIZES {
+            let x = numbers(n_rows * n_inputs, 1);
+            let weights = numbers(n_outputs * n_inputs, 2);
+            let eight: Vec<i8> = weights.iter().map(|w| (w * 100.0) as i8).collect();
+            let scales: Vec<f32> = (0..n_outputs).map(|o| 0.01 + 1e-4 * o as f32).collect();
+            let rows = eight.chunks_exact(n_inputs).zip(&scales);
+            let rounded: Vec<f32> = rows
+                .flat_map(|(row, scale)| row.iter().map(move |w| f32::from(*w) * scale))
+                .collect();
+            let cases = [
+                (
+                    PackedMatrix::new(&weights, n_outputs, n_inputs),
+                    &weights,
+                    1e-6,
+                ),
+                (
+                    PackedMatrix::from_eight_bits(&eight, &scales, n_inputs),
+                    &rounded,
+                    2e-5,
+                ),
+            ];
+            for (matrix, weights, tolerance) in cases {
+                let mut out = vec![0.5; n_rows * n_outputs];
+                matrix.add_product(&mut out, &x, &mut Scratch::default());
+                // Rounding errors grow with what is summed up.
+                let allowed = tolerance * n_inputs as f64;
+                for (y, expected) in out.iter().zip(naive(&x, weights, n_inputs)) {
+                    let error = (f64::from(*y) - expected).abs();
+                    assert!(
+                        error < allowed.max(1e-6),
+                        "{n_rows}·{n_inputs}·{n_outputs}: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_sums_do_not_overflow() {
+        for n_inputs in [1, 256, 1536, 20_000] {
+            let weights = vec![-127i8; n_inputs];
+            let matrix = PackedMatrix::from_eight_bits(&weights, &[1.0], n_inputs);
+            let mut out = [0.0];
+            matrix.add_product(&mut out, &vec![3.0; n_inputs], &mut Scratch::default());
+            let expected = -381.0 * n_inputs as f32;
+            assert!(
+                (out[0] / expected - 1.0).abs() < 1e-3,
+                "{n_inputs}: {}",
+                out[0]
+            );
+        }
+    }
+
+    #[test]
+    fn every_unit_computes_the_same() {
+        struct Both<'a>(&'a PackedMatrix, &'a [f32]);
+        impl Both<'_> {
+            fn on<L: Lanes>(&self) -> Vec<f32> {
+                let n_rows = self.1.len() / self.0.n_inputs;
+                let mut out = vec![0.0; n_rows * self.0.n_outputs];
+                Product {
+                    matrix: self.0,
+                    out: &mut out,
+                    x: self.1,
+                    n_rows,
+                    scratch: &mut Scratch::default(),
+                }
+                .run::<L>();
+                out
+            }
+        }
+        struct Best<'a>(Both<'a>);
+        impl Work for Best<'_> {
+            type Output = Vec<f32>;
+            #[inline(always)]
+            fn run<L: Lanes>(self) -> Vec<f32> {
+                self.0.on::<L>()
+            }
+        }
+        for (n_rows, n_outputs, n_inputs) in SIZES {
+            let x = numbers(n_rows * n_inputs, 3);
+            let weights = numbers(n_outputs * n_inputs, 4);
+            let eight: Vec<i8> = weights.iter().map(|w| (w * 127.0) as i8).collect();
+            for matrix in [
+                PackedMatrix::new(&weights, n_outputs, n_inputs),
+                PackedMatrix::from_eight_bits(&eight, &vec![0.01; n_outputs], n_inputs),
+            ] {
+                let plain = Both(&matrix, &x).on::<super::super::lanes::Portable>();
+                let best = on_best_unit(Best(Both(&matrix, &x)));
+                for (a, b) in plain.iter().zip(best) {
+                    assert!((a - b).abs() < 1e-6 * (n_inputs as f32 + 10.0), "{a} {b}");
+                }
+            }
+        }
+    }
+}
