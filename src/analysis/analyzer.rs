@@ -5,7 +5,7 @@ use super::speech::{MAX_SPAN_S, SpeechDetector};
 use super::waveform::Outline;
 use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window};
 use crate::audio::decode::Truncation;
-use crate::audio::{Clip, ClipReader, SAMPLE_RATE_HZ};
+use crate::audio::{Clip, ClipReader, Denoiser, SAMPLE_RATE_HZ};
 use crate::emotion::Scores;
 use crate::features::FeatureMatrix;
 use crate::model::EmotionModel;
@@ -46,6 +46,9 @@ pub struct Analyzer {
     /// A clone of its own: the weights are shared, and whoever works on several
     /// sounds in turn needs no loan.
     model: EmotionModel,
+    options: Options,
+    /// Planned with the first samples, where noise is to be reduced.
+    denoiser: Option<Denoiser>,
     detector: SpeechDetector,
     /// Samples that an utterance not yet judged may need.
     pending: Vec<f32>,
@@ -63,9 +66,11 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// Starts a recording.
-    pub fn new(model: &EmotionModel, _options: Options) -> Analyzer {
+    pub fn new(model: &EmotionModel, options: Options) -> Analyzer {
         Analyzer {
             model: model.clone(),
+            options,
+            denoiser: None,
             detector: SpeechDetector::new(),
             pending: Vec::new(),
             start: 0,
@@ -121,8 +126,23 @@ impl Analyzer {
         if samples.iter().any(|s| !s.is_finite()) {
             return Err(AnalyzeError::NotFinite);
         }
-        self.n_samples += samples.len();
         self.peak = samples.iter().fold(self.peak, |p, s| p.max(s.abs()));
+        if !self.options.denoise {
+            return self.hear(samples);
+        }
+        let mut denoiser = match self.denoiser.take() {
+            Some(denoiser) => denoiser,
+            None => Denoiser::new().map_err(internal)?,
+        };
+        let mut cleaned = Vec::with_capacity(samples.len());
+        denoiser.push(samples, &mut cleaned).map_err(internal)?;
+        self.denoiser = Some(denoiser);
+        self.hear(&cleaned)
+    }
+
+    /// Takes what is to be judged.
+    fn hear(&mut self, samples: &[f32]) -> Result<(), AnalyzeError> {
+        self.n_samples += samples.len();
         self.outline.push(samples);
         self.pending.extend_from_slice(samples);
         let mut spans = Vec::new();
@@ -217,6 +237,11 @@ impl Analyzer {
     /// [`AnalyzeError::NoSpeech`], [`AnalyzeError::TooShort`];
     /// [`AnalyzeError::Internal`] if the model fails.
     pub fn finish(mut self) -> Result<Analysis, AnalyzeError> {
+        if let Some(denoiser) = self.denoiser.take() {
+            let mut rest = Vec::new();
+            denoiser.finish(&mut rest).map_err(internal)?;
+            self.hear(&rest)?;
+        }
         if self.n_samples == 0 {
             return Err(AnalyzeError::NoSamples);
         }

@@ -2,11 +2,13 @@
 //! its loudness kept.
 
 pub mod decode;
+pub mod denoise;
 mod metered;
 pub mod resample;
 mod sound;
 
 pub use decode::{ClipReader, DecodeError, Decoded, load};
+pub use denoise::Denoiser;
 pub use sound::{SampleReader, SoundReader};
 
 /// The rate every clip has after this floor, in hertz.

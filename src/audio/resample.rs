@@ -1,4 +1,4 @@
-//! Any rate to 16 kHz, without aliasing, in a stream.
+//! Any rate to 16 kHz, or from one to another, without aliasing, in a stream.
 //!
 //! The filter is rubato's synchronous FFT resampler: band-limited, with a
 //! fixed ratio that is exact for every pair of integer rates.
@@ -27,10 +27,10 @@ pub enum ResampleError {
     Library(String),
 }
 
-/// Converts a mono stream to [`SAMPLE_RATE_HZ`]. The output lines up with the
-/// input (the filter's delay is trimmed) and lasts exactly as long.
+/// Converts a mono stream from one rate to another. The output lines up with
+/// the input (the filter's delay is trimmed) and lasts exactly as long.
 pub struct Resampler {
-    /// `None` where the source is already at 16 kHz.
+    /// `None` where both rates are the same.
     filter: Option<Filter>,
 }
 
@@ -50,13 +50,13 @@ struct Filter {
 /// near 10 ms.
 const BLOCK_SAMPLES: usize = 1_024;
 
-/// The block for a rate, in source samples: an even number of periods of the
+/// The block for two rates, in source samples: an even number of periods of the
 /// ratio, at least [`BLOCK_SAMPLES`]. The filter's delay is half a block, and
 /// even periods make that a whole number of samples on both sides, so that
 /// the output lines up with the input.
-fn block_samples(source_rate_hz: u32) -> usize {
+fn block_samples(source_rate_hz: u32, rate_hz: u32) -> usize {
     let wanted = BLOCK_SAMPLES.max(BLOCK_SAMPLES * source_rate_hz as usize / 48_000);
-    let period = (source_rate_hz / gcd(source_rate_hz, SAMPLE_RATE_HZ)) as usize;
+    let period = (source_rate_hz / gcd(source_rate_hz, rate_hz)) as usize;
     period * wanted.div_ceil(period).next_multiple_of(2)
 }
 
@@ -65,23 +65,31 @@ fn gcd(a: u32, b: u32) -> u32 {
 }
 
 impl Resampler {
-    /// Plans the conversion from `source_rate_hz`.
+    /// Plans the conversion from `source_rate_hz` to [`SAMPLE_RATE_HZ`].
     ///
     /// # Errors
     /// [`ResampleError::UnsupportedRate`] outside 4–768 kHz.
     pub fn new(source_rate_hz: u32) -> Result<Resampler, ResampleError> {
-        if !(MIN_RATE_HZ..=MAX_RATE_HZ).contains(&source_rate_hz) {
-            return Err(ResampleError::UnsupportedRate {
-                rate_hz: source_rate_hz,
-            });
+        Resampler::between(source_rate_hz, SAMPLE_RATE_HZ)
+    }
+
+    /// Plans the conversion from `source_rate_hz` to `rate_hz`.
+    ///
+    /// # Errors
+    /// [`ResampleError::UnsupportedRate`] if either lies outside 4–768 kHz.
+    pub fn between(source_rate_hz: u32, rate_hz: u32) -> Result<Resampler, ResampleError> {
+        for rate_hz in [source_rate_hz, rate_hz] {
+            if !(MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz) {
+                return Err(ResampleError::UnsupportedRate { rate_hz });
+            }
         }
-        if source_rate_hz == SAMPLE_RATE_HZ {
+        if source_rate_hz == rate_hz {
             return Ok(Resampler { filter: None });
         }
         let fft = Fft::<f32>::new_custom(
             source_rate_hz as usize,
-            SAMPLE_RATE_HZ as usize,
-            block_samples(source_rate_hz),
+            rate_hz as usize,
+            block_samples(source_rate_hz, rate_hz),
             1,
             1,
             WindowFunction::BlackmanHarris2,
@@ -90,7 +98,7 @@ impl Resampler {
         .map_err(|e| ResampleError::Library(e.to_string()))?;
         Ok(Resampler {
             filter: Some(Filter {
-                ratio: f64::from(SAMPLE_RATE_HZ) / f64::from(source_rate_hz),
+                ratio: f64::from(rate_hz) / f64::from(source_rate_hz),
                 pending: Vec::new(),
                 block: vec![0.0; fft.output_frames_max()],
                 delay_left: fft.output_delay(),

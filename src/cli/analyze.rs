@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// A table with a row a file, an utterance and a window
     #[arg(long)]
     csv: bool,
+    /// Reduce noise before anything is judged
+    #[arg(long)]
+    denoise: bool,
     #[command(flatten)]
     model: Choice,
 }
@@ -30,10 +33,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let choice = &arguments.model;
     let model = EmotionModel::load(&choice.bytes()?).map_err(|e| choice.blame(e))?;
+    let options = Options {
+        denoise: arguments.denoise,
+    };
     let mut complete = true;
     for (i, file) in arguments.files.iter().enumerate() {
         let name = file.display().to_string();
-        match analyze_file(&model, file) {
+        match analyze_file(&model, file, options) {
             Ok(analysis) => {
                 for notice in &analysis.notices {
                     complete = false;
@@ -63,19 +69,20 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Why a file gave no analysis: the system's word or the engine's.
-fn analyze_file(model: &EmotionModel, path: &Path) -> Result<Analysis, Box<dyn std::error::Error>> {
+fn analyze_file(
+    model: &EmotionModel,
+    path: &Path,
+    options: Options,
+) -> Result<Analysis, Box<dyn std::error::Error>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err("this is a folder; name the recordings in it".into());
     }
     let reader =
         ClipReader::open(Box::new(file), &path.to_string_lossy()).map_err(AnalyzeError::from)?;
-    Ok(analyze_stream(
-        model,
-        reader,
-        Options::default(),
-        |_, _| ControlFlow::Continue(()),
-    )?)
+    Ok(analyze_stream(model, reader, options, |_, _| {
+        ControlFlow::Continue(())
+    })?)
 }
 
 fn sentence(notice: &Notice) -> String {

@@ -2,10 +2,13 @@
 
 use super::models::Choice;
 use super::{Outcome, progress_bar, write};
+use crate::analysis::Options;
 use crate::model::Artifact;
 use crate::train::corpora;
-use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::evaluate::{Conditions, Evaluation, evaluate};
+use crate::train::noise::Noise;
 use clap::Args;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +20,16 @@ pub(super) struct Arguments {
     corpora: PathBuf,
     #[command(flatten)]
     model: Choice,
+    /// Mix noise in at a signal-to-noise ratio in decibels: white:10, pink:5,
+    /// babble:0 (six other speakers of the corpora)
+    #[arg(long)]
+    noise: Option<Noise>,
+    /// Reduce noise before anything is judged
+    #[arg(long)]
+    denoise: bool,
+    /// Judge every N-th recording alone
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    every: NonZeroUsize,
     /// Where to write the figures as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -25,9 +38,19 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let choice = &arguments.model;
     let model = Artifact::from_bytes(&choice.bytes()?).map_err(|e| choice.blame(e))?;
-    let recordings = corpora::read(&arguments.corpora)?;
+    let recordings: Vec<_> = corpora::read(&arguments.corpora)?
+        .into_iter()
+        .step_by(arguments.every.get())
+        .collect();
+    let conditions = Conditions {
+        noise: arguments.noise,
+        options: Options {
+            denoise: arguments.denoise,
+        },
+    };
     let bar = progress_bar("evaluating");
-    let evaluation = evaluate(&model, &recordings, &bar).map_err(|e| choice.blame(e))?;
+    let evaluation =
+        evaluate(&model, &recordings, &conditions, &bar).map_err(|e| choice.blame(e))?;
     bar.finish_and_clear();
     print(&evaluation);
     if let Some(path) = &arguments.json {

@@ -6,7 +6,7 @@ use crate::model::Artifact;
 use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
-use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::evaluate::{Conditions, Evaluation, evaluate};
 use crate::train::recipe::Recipe;
 use crate::train::split::{N_FOLDS, Split, by_speaker};
 use crate::train::trainer::{Progress, TrainingConfig, train};
@@ -237,7 +237,7 @@ fn folds(
         let split = by_speaker(recordings, Some(fold));
         let model = fit(arguments, &split)?;
         let bar = progress_bar("testing");
-        let evaluation = evaluate(&model, &split.test, &bar)?;
+        let evaluation = evaluate(&model, &split.test, &Conditions::default(), &bar)?;
         bar.finish_and_clear();
         println!("fold {fold}");
         print(&evaluation);

@@ -1,5 +1,6 @@
 //! The same words from another throat, at another tempo, in another place.
 
+use super::noise::mix;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::resample::{ResampleError, Resampler};
 use rand::Rng;
@@ -103,11 +104,7 @@ pub fn add_noise(samples: &mut [f32], snr_db: f32, rng: &mut impl Rng) {
             low
         })
         .collect();
-    let energy = |x: &[f32]| x.iter().map(|v| v * v).sum::<f32>();
-    let gain = (energy(samples) / energy(&noise).max(1e-12)).sqrt() * 10f32.powf(-snr_db / 20.0);
-    for (s, n) in samples.iter_mut().zip(&noise) {
-        *s += gain * n;
-    }
+    mix(samples, &noise, snr_db);
 }
 
 /// Keeps roughly 300–3,400 Hz: first-order slopes twice on either side.

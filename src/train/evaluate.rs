@@ -3,8 +3,9 @@
 
 use super::corpora::{Recording, classes};
 use super::metrics::{Metrics, Outcome};
+use super::noise::{Noise, NoiseKind, Voices};
 use crate::analysis::{Analysis, Options, analyze};
-use crate::audio;
+use crate::audio::{self, Clip};
 use crate::emotion::Emotion;
 use crate::model::calibration::restrict;
 use crate::model::{Artifact, EmotionModel, ModelError};
@@ -36,6 +37,15 @@ pub struct Evaluation {
     pub corpora: BTreeMap<String, CorpusReport>,
 }
 
+/// What recordings go through before they are judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions {
+    /// Noise that is added.
+    pub noise: Option<Noise>,
+    /// How the analysis hears it.
+    pub options: Options,
+}
+
 /// Analyses every labelled recording on all cores. The scores are restricted
 /// to the classes that the recording's corpus has. `bar` counts clips, and
 /// prints why a clip is skipped.
@@ -45,10 +55,18 @@ pub struct Evaluation {
 pub fn evaluate(
     model: &Artifact,
     recordings: &[Recording],
+    conditions: &Conditions,
     bar: &ProgressBar,
 ) -> Result<Evaluation, ModelError> {
     let model = EmotionModel::new(model.clone())?;
     bar.set_length(recordings.len() as u64);
+    let voices = match conditions.noise {
+        Some(Noise {
+            kind: NoiseKind::Babble,
+            ..
+        }) => Voices::of(recordings),
+        _ => Voices::default(),
+    };
     let judged: Vec<Option<Analysis>> = recordings
         .par_iter()
         .progress_with(bar.clone())
@@ -56,7 +74,7 @@ pub fn evaluate(
             || model.clone(),
             |model, recording| {
                 recording.emotion?;
-                judge(model, recording)
+                judge(model, recording, conditions, &voices)
                     .map_err(|e| bar.suspend(|| eprintln!("{}: {e}", recording.path.display())))
                     .ok()
             },
@@ -74,11 +92,20 @@ pub fn evaluate(
     Ok(Evaluation { corpora })
 }
 
-fn judge(model: &mut EmotionModel, recording: &Recording) -> Result<Analysis, String> {
+fn judge(
+    model: &EmotionModel,
+    recording: &Recording,
+    conditions: &Conditions,
+    voices: &Voices,
+) -> Result<Analysis, String> {
     let bytes = std::fs::read(&recording.path).map_err(|e| e.to_string())?;
     let name = recording.path.to_string_lossy();
     let decoded = audio::load(bytes, &name).map_err(|e| e.to_string())?;
-    analyze(model, &decoded.clip, Options::default()).map_err(|e| e.to_string())
+    let mut samples = decoded.clip.into_samples();
+    if let Some(noise) = &conditions.noise {
+        noise.add_to(&mut samples, recording, voices);
+    }
+    analyze(model, &Clip::new(samples), conditions.options).map_err(|e| e.to_string())
 }
 
 fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {

@@ -14,6 +14,7 @@ pub mod examples;
 pub mod frames;
 pub mod import;
 pub mod metrics;
+pub mod noise;
 pub mod optimizer;
 pub mod recipe;
 pub mod split;

@@ -3,7 +3,7 @@
 use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
 use super::components::{
     Downloads, DropZone, EngineStatus, ErrorMessage, Legend, LiveView, MicrophoneChoice,
-    ModelChoice, Progress, Record, Samples, ScoreBars, Stage, Transport, Verdict,
+    ModelChoice, Progress, Record, Samples, ScoreBars, Stage, Transport, Utterances, Verdict,
 };
 use super::state::{Outcome, Page, Phase};
 use super::text;
@@ -161,7 +161,7 @@ fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
             <section class="over-time" aria-labelledby="over-time-title">
                 <h3 class="small-title" id="over-time-title">{text::OVER_TIME}</h3>
                 <Stage
-                    outcome
+                    outcome=outcome.clone()
                     position_s=page.position_s.into()
                     on_seek=Callback::new(move |t| page.seek(t))
                 />
@@ -173,6 +173,11 @@ fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
                     on_toggle=Callback::new(move |()| page.toggle_playing())
                 />
             </section>
+            <Utterances
+                outcome
+                position_s=page.position_s.into()
+                on_seek=Callback::new(move |t| page.seek(t))
+            />
             <ScoreBars scores />
             <Downloads
                 on_json=Callback::new(move |()| page.save_json())

@@ -119,11 +119,17 @@ impl Outcome {
         }
     }
 
-    /// The utterance at a place, seconds; `None` in a pause.
-    pub fn utterance_at(&self, position_s: f64) -> Option<&Utterance> {
+    /// Which utterance is at a place, seconds; `None` in a pause.
+    pub fn utterance_index_at(&self, position_s: f64) -> Option<usize> {
         let utterances = &self.analysis.utterances;
         let next = utterances.partition_point(|u| u.end_s <= position_s);
-        utterances.get(next).filter(|u| u.start_s <= position_s)
+        (utterances.get(next)?.start_s <= position_s).then_some(next)
+    }
+
+    /// The utterance at a place, seconds; `None` in a pause.
+    pub fn utterance_at(&self, position_s: f64) -> Option<&Utterance> {
+        let index = self.utterance_index_at(position_s)?;
+        self.analysis.utterances.get(index)
     }
 }
 

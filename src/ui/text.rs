@@ -61,6 +61,11 @@ pub const MODEL: &str = "Model";
 pub const RESULT: &str = "Result";
 pub const NOT_SURE: &str = "Not sure";
 pub const TOO_SHORT: &str = "Too short";
+pub const UTTERANCES: &str = "Utterances";
+pub const UTTERANCE_TIME: &str = "At";
+pub const UTTERANCE_LENGTH: &str = "Length";
+pub const UTTERANCE_EMOTION: &str = "Emotion";
+pub const UTTERANCE_CONFIDENCE: &str = "Confidence";
 pub const PAUSED: &str = "a pause";
 pub const SCORES: &str = "All eight";
 pub const OVER_TIME: &str = "Over time";
@@ -318,6 +323,29 @@ pub fn heard(utterance: &Utterance) -> &'static str {
         Some(_) => NOT_SURE,
         None => TOO_SHORT,
     }
+}
+
+/// What an utterance carries, with what is closest where that is not sure.
+pub fn utterance_emotion(utterance: &Utterance) -> String {
+    match utterance.verdict {
+        Some(verdict) if !verdict.sure => {
+            format!(
+                "{NOT_SURE}, closest: {}",
+                emotion(verdict.label).to_lowercase()
+            )
+        }
+        _ => heard(utterance).to_owned(),
+    }
+}
+
+/// Where an utterance's button leads.
+pub fn go_to(utterance: &Utterance) -> String {
+    format!("Go to {}", fine_clock(utterance.start_s))
+}
+
+/// The length of an utterance.
+pub fn length(seconds: f64) -> String {
+    format!("{seconds:.1} s")
 }
 
 /// An utterance, as its tooltip says it.

@@ -275,6 +275,19 @@ mod tests {
         artifact.to_bytes(Precision::Full).expect("it serialises")
     }
 
+    /// Somebody talks, again and again.
+    fn talk(rate_hz: u32, seconds: f32) -> Vec<f32> {
+        let bytes = include_bytes!("../../tests/data/speech.wav").to_vec();
+        let clip = crate::audio::load(bytes, "speech.wav").expect("decodes").clip;
+        let n = (16_000.0 * seconds) as usize;
+        let talk: Vec<f32> = clip.samples().iter().cycle().take(n).copied().collect();
+        let mut samples = Vec::new();
+        let mut resampler = Resampler::between(16_000, rate_hz).expect("plans");
+        resampler.push(&talk, &mut samples).expect("resamples");
+        resampler.finish(&mut samples).expect("resamples");
+        samples
+    }
+
     fn tone(rate_hz: u32, seconds: f32) -> Vec<f32> {
         (0..(rate_hz as f32 * seconds) as usize)
             .map(|i| 0.3 * (i as f32 * 440.0 * std::f32::consts::TAU / rate_hz as f32).sin())
@@ -377,7 +390,7 @@ mod tests {
     #[test]
     fn a_file_and_its_samples_give_the_same_answer_after_growing_progress() {
         let mut session = started();
-        let samples = tone(48_000, 3.0);
+        let samples = talk(48_000, 3.0);
         let told = ask(
             &mut session,
             Request::AnalyzeSamples {
@@ -441,10 +454,15 @@ mod tests {
             (samples(16_000), Audio::Samples(Vec::new()), "no-samples"),
             (
                 samples(16_000),
-                Audio::Samples(tone(16_000, 0.1)),
+                Audio::Samples(talk(16_000, 0.1)),
                 "too-short",
             ),
             (samples(16_000), Audio::Samples(vec![0.0; 16_000]), "silent"),
+            (
+                samples(16_000),
+                Audio::Samples(tone(16_000, 2.0)),
+                "no-speech",
+            ),
             (
                 samples(1),
                 Audio::Samples(tone(16_000, 1.0)),
@@ -462,7 +480,7 @@ mod tests {
         let told = ask(
             &mut session,
             samples(16_000),
-            Audio::Samples(tone(16_000, 1.0)),
+            Audio::Samples(talk(16_000, 2.0)),
         );
         assert!(matches!(told.last(), Some(Event::Done { .. })), "{told:?}");
     }

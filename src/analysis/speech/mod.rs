@@ -1,7 +1,8 @@
 //! Where somebody speaks: a stream of samples becomes stretches of speech
 //! between pauses.
 
-pub(super) mod activity;
+mod activity;
+mod network;
 mod segmenter;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
@@ -10,11 +11,10 @@ use activity::Activity;
 use segmenter::Segmenter;
 use std::ops::Range;
 
-/// Step between the frames that are told apart, samples at 16 kHz: 10 ms.
-const HOP_SAMPLES: usize = 160;
+/// Step between the frames that are told apart, samples at 16 kHz: 20 ms.
+const HOP_SAMPLES: usize = 320;
 
 /// Hears a recording piece by piece and parts it at its pauses.
-#[derive(Default)]
 pub struct SpeechDetector {
     activity: Activity,
     segmenter: Segmenter,
@@ -25,7 +25,12 @@ pub struct SpeechDetector {
 impl SpeechDetector {
     /// Starts a recording.
     pub fn new() -> SpeechDetector {
-        SpeechDetector::default()
+        SpeechDetector {
+            activity: Activity::new(),
+            segmenter: Segmenter::default(),
+            frames: Vec::new(),
+            n_samples: 0,
+        }
     }
 
     /// Takes the next samples, mono at 16 kHz and finite, and appends the
@@ -58,3 +63,12 @@ impl SpeechDetector {
         self.segmenter.undecided_from()
     }
 }
+
+impl Default for SpeechDetector {
+    fn default() -> SpeechDetector {
+        SpeechDetector::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,20 +15,29 @@ pub const PAUSE_S: f64 = 0.4;
 /// encoded at once is no longer either.
 pub const MAX_SPAN_S: f64 = 8.0;
 
-const FRAMES_PER_S: f64 = SAMPLE_RATE_HZ as f64 / HOP_SAMPLES as f64;
-const N_PAUSE: usize = (PAUSE_S * FRAMES_PER_S) as usize;
-/// Added before the first and after the last frame that stands out, frames:
-/// soft onsets and trailing breath belong to the voice. Twice this is shorter
-/// than a pause, so that neighbours do not overlap.
-const N_PAD: usize = 15;
-const N_MAX: usize = (MAX_SPAN_S * FRAMES_PER_S) as usize - N_PAD;
-/// A cut leaves at least this much on either side, frames: enough to judge.
-const N_LEAST_BEFORE: usize = 300;
-const N_LEAST_AFTER: usize = 50;
-/// The weakest point is the quietest mean level over this many frames.
-const N_WEAK: usize = 20;
-/// Fewer active frames are a click and no voice.
-const N_CLICK: usize = 10;
+/// A stretch opens with a frame that is a voice as likely as this, and goes on
+/// while frames are at least as likely as the other.
+const OPENS: f32 = 0.7;
+const GOES_ON: f32 = 0.4;
+
+const fn frames_in(seconds: f64) -> usize {
+    (seconds * SAMPLE_RATE_HZ as f64) as usize / HOP_SAMPLES
+}
+
+/// Added before the first and after the last frame of a voice: soft onsets and
+/// trailing breath belong to it. Twice this is shorter than a pause, so that
+/// neighbours do not overlap.
+const N_PAD: usize = frames_in(0.14);
+const N_PAUSE: usize = frames_in(PAUSE_S);
+/// Less voice than this is a cough or a click.
+const N_LEAST: usize = frames_in(0.16);
+/// A stretch this long is cut: with its padding it is no longer than allowed.
+const N_MAX: usize = frames_in(MAX_SPAN_S) - N_PAD;
+/// A cut leaves at least this much on either side, enough to judge.
+const N_LEAST_BEFORE: usize = frames_in(3.0);
+const N_LEAST_AFTER: usize = frames_in(0.6);
+/// The weakest point is the quietest mean level over this much.
+const N_WEAK: usize = frames_in(0.2);
 
 /// A state machine over frames.
 #[derive(Default)]
@@ -44,9 +53,9 @@ pub struct Segmenter {
 struct Open {
     /// Its first frame, padding included.
     first: usize,
-    /// After its last active frame.
-    active_end: usize,
-    n_active: usize,
+    /// After its last frame that is a voice.
+    voice_end: usize,
+    n_voice: usize,
     /// Levels from `first` on, decibels.
     levels_db: Vec<f32>,
 }
@@ -58,26 +67,27 @@ impl Segmenter {
         self.t += 1;
         let open = match &mut self.open {
             Some(open) => open,
-            None if frame.active => {
+            None if frame.voice >= OPENS => {
                 let first = t.saturating_sub(N_PAD).max(self.free_from);
                 self.open.insert(Open {
                     first,
-                    active_end: t,
-                    n_active: 0,
+                    voice_end: t,
+                    n_voice: 0,
+                    // The padding is no place to cut at.
                     levels_db: vec![frame.level_db; t - first],
                 })
             }
             None => return,
         };
         open.levels_db.push(frame.level_db);
-        if frame.active {
-            open.n_active += 1;
-            open.active_end = t + 1;
-        } else if t + 1 - open.active_end >= N_PAUSE {
+        if frame.voice >= GOES_ON {
+            open.n_voice += 1;
+            open.voice_end = t + 1;
+        } else if t + 1 - open.voice_end >= N_PAUSE {
             self.close(spans);
             return;
         }
-        if t + 1 - open.first >= N_MAX {
+        if open.levels_db.len() >= N_MAX {
             self.cut(spans);
         }
     }
@@ -93,15 +103,15 @@ impl Segmenter {
             Some(open) => open.first,
             None => self.t.saturating_sub(N_PAD).max(self.free_from),
         };
-        sample_of(first)
+        first * HOP_SAMPLES
     }
 
     fn close(&mut self, spans: &mut Vec<Range<usize>>) {
         if let Some(open) = self.open.take() {
-            let end = (open.active_end + N_PAD).min(self.t);
+            let end = (open.voice_end + N_PAD).min(self.t);
             self.free_from = end;
-            if open.n_active >= N_CLICK {
-                spans.push(sample_of(open.first)..sample_of(end));
+            if open.n_voice >= N_LEAST {
+                spans.push(open.first * HOP_SAMPLES..end * HOP_SAMPLES);
             }
         }
     }
@@ -109,22 +119,16 @@ impl Segmenter {
     /// Gives the open stretch up to its weakest point; the rest stays open.
     fn cut(&mut self, spans: &mut Vec<Range<usize>>) {
         let Some(open) = &mut self.open else { return };
-        let candidates = N_LEAST_BEFORE..open.levels_db.len() - N_LEAST_AFTER;
-        let mean = |at: &usize| {
-            let around = &open.levels_db[at - N_WEAK / 2..at + N_WEAK / 2];
-            around.iter().sum::<f32>()
-        };
-        let weakest = candidates
-            .min_by(|a, b| mean(a).total_cmp(&mean(b)))
+        let around = |at: usize| &open.levels_db[at - N_WEAK / 2..at + N_WEAK / 2];
+        let sum = |at: &usize| around(*at).iter().sum::<f32>();
+        let weakest = (N_LEAST_BEFORE..=open.levels_db.len() - N_LEAST_AFTER)
+            .min_by(|a, b| sum(a).total_cmp(&sum(b)))
             .unwrap_or(N_LEAST_BEFORE);
         let cut = open.first + weakest;
-        spans.push(sample_of(open.first)..sample_of(cut));
+        spans.push(open.first * HOP_SAMPLES..cut * HOP_SAMPLES);
         open.levels_db.drain(..weakest);
+        open.n_voice = open.n_voice.min(open.levels_db.len());
         open.first = cut;
         self.free_from = cut;
     }
-}
-
-fn sample_of(frame: usize) -> usize {
-    frame * HOP_SAMPLES
 }

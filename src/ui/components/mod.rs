@@ -15,6 +15,7 @@ mod samples;
 mod scores;
 mod stage;
 mod transport;
+mod utterances;
 mod verdict;
 
 pub use downloads::Downloads;
@@ -32,4 +33,5 @@ pub use samples::Samples;
 pub use scores::ScoreBars;
 pub use stage::Stage;
 pub use transport::Transport;
+pub use utterances::Utterances;
 pub use verdict::Verdict;

@@ -9,6 +9,10 @@ use std::sync::Arc;
 /// How far an arrow key goes, seconds: the timeline's own step.
 const ARROW_S: f64 = 0.5;
 
+/// More utterances than this are drawn together: they are narrower than a name
+/// and each element costs time.
+const MAX_SEGMENTS: usize = 200;
+
 /// Waveform and timeline over one time axis, with the slider upon both.
 #[component]
 pub fn Stage(
@@ -27,12 +31,16 @@ pub fn Stage(
         let share = (position_s.get() / duration_s).clamp(0.0, 1.0) as f32;
         format!("{:.2}", share * width)
     };
-    let segments = outcome
-        .analysis
-        .utterances
-        .iter()
-        .map(|utterance| timeline_segment(utterance, duration_s))
-        .collect_view();
+    let utterances = &outcome.analysis.utterances;
+    let segments = if utterances.len() > MAX_SEGMENTS {
+        dense_timeline(utterances, duration_s).into_any()
+    } else {
+        utterances
+            .iter()
+            .map(|utterance| timeline_segment(utterance, duration_s))
+            .collect_view()
+            .into_any()
+    };
     let ticks = outcome
         .ticks_s
         .iter()
@@ -70,12 +78,33 @@ pub fn Stage(
     }
 }
 
+/// Utterances as one drawing, where they are too many to be named.
+fn dense_timeline(utterances: &[Utterance], duration_s: f64) -> impl IntoView + use<> {
+    let paths = shape::timeline(utterances, duration_s)
+        .into_iter()
+        .map(|(emotion, path)| {
+            view! { <path class="timeline__all" data-emotion=emotion.map(Emotion::name) d=path /> }
+        })
+        .collect_view();
+    view! {
+        <svg
+            class="timeline__dense"
+            viewBox=format!("0 0 {} 1", shape::TIMELINE_WIDTH)
+            preserveAspectRatio="none"
+            aria-hidden="true"
+        >
+            {paths}
+        </svg>
+    }
+}
+
 fn timeline_segment(utterance: &Utterance, duration_s: f64) -> impl IntoView + use<> {
     let share = |seconds: f64| format!("{:.4}%", 100.0 * seconds / duration_s);
     let label = utterance.verdict.map(|v| v.label);
     view! {
         <div
-            class="segment tint"
+            class="segment"
+            class:tint=label.is_some()
             data-testid="timeline-segment"
             data-emotion=label.map(Emotion::name)
             data-start=format!("{:.3}", utterance.start_s)

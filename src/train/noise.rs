@@ -1,0 +1,236 @@
+//! Noise at a given level, the same on every run.
+
+use super::corpora::Recording;
+use crate::audio;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// Voices in a babble: from about six on, single words are lost in it.
+const N_BABBLE: usize = 6;
+
+/// Recordings that babble is made of.
+const N_VOICES: usize = 60;
+
+/// What kind of noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseKind {
+    /// As much power at every frequency.
+    White,
+    /// As much power in every octave.
+    Pink,
+    /// Six people talking at once.
+    Babble,
+}
+
+/// Noise to be mixed into recordings; reads and writes itself as `white:10`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// What kind.
+    pub kind: NoiseKind,
+    /// Power of the whole recording over that of the noise, decibels.
+    pub snr_db: f32,
+}
+
+impl FromStr for Noise {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Noise, String> {
+        let wrong =
+            || format!("`{text}` is no noise; write for example white:10, pink:5, babble:0");
+        let (kind, snr_db) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Noise {
+            kind: match kind {
+                "white" => NoiseKind::White,
+                "pink" => NoiseKind::Pink,
+                "babble" => NoiseKind::Babble,
+                _ => return Err(wrong()),
+            },
+            snr_db: snr_db
+                .parse()
+                .ok()
+                .filter(|snr_db: &f32| snr_db.is_finite())
+                .ok_or_else(wrong)?,
+        })
+    }
+}
+
+impl fmt::Display for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            NoiseKind::White => "white",
+            NoiseKind::Pink => "pink",
+            NoiseKind::Babble => "babble",
+        };
+        write!(f, "{kind}:{}", self.snr_db)
+    }
+}
+
+/// Voices that babble is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Voices(Vec<(String, Vec<f32>)>);
+
+impl Voices {
+    /// Decodes recordings spread over the list; those that cannot be read or
+    /// are silent are left out.
+    pub fn of(recordings: &[Recording]) -> Voices {
+        let step = recordings.len().div_ceil(N_VOICES).max(1);
+        let voices = recordings.iter().step_by(step).filter_map(|recording| {
+            let bytes = std::fs::read(&recording.path).ok()?;
+            let name = recording.path.to_string_lossy();
+            let samples = audio::load(bytes, &name).ok()?.clip.into_samples();
+            let rms = (energy(&samples) / samples.len() as f32).sqrt();
+            let level = |s: &f32| s / rms;
+            (rms > 1e-3).then(|| {
+                (
+                    recording.speaker.clone(),
+                    samples.iter().map(level).collect(),
+                )
+            })
+        });
+        Voices(voices.collect())
+    }
+
+    /// So many samples of people other than `speaker`.
+    fn babble(&self, speaker: &str, n: usize, rng: &mut StdRng) -> Vec<f32> {
+        let others: Vec<&Vec<f32>> = self
+            .0
+            .iter()
+            .filter(|(who, _)| who != speaker)
+            .map(|(_, samples)| samples)
+            .collect();
+        let mut sum = vec![0.0; n];
+        if others.is_empty() {
+            return sum;
+        }
+        for _ in 0..N_BABBLE {
+            let voice = others[rng.random_range(0..others.len())];
+            let from = rng.random_range(0..voice.len());
+            let talk = voice.iter().cycle().skip(from);
+            sum.iter_mut().zip(talk).for_each(|(s, v)| *s += v);
+        }
+        sum
+    }
+}
+
+impl Noise {
+    /// Mixes itself into a recording's samples. What is random depends on the
+    /// recording's file name alone.
+    pub fn add_to(&self, samples: &mut [f32], recording: &Recording, voices: &Voices) {
+        let name = recording.path.file_name().unwrap_or_default();
+        let digest = Sha256::digest(name.to_string_lossy().as_bytes());
+        let (words, _) = digest.as_chunks::<8>();
+        let mut rng = StdRng::seed_from_u64(u64::from_le_bytes(words[0]));
+        let noise = match self.kind {
+            NoiseKind::White => white(samples.len(), &mut rng),
+            NoiseKind::Pink => pink(samples.len(), &mut rng),
+            NoiseKind::Babble => voices.babble(&recording.speaker, samples.len(), &mut rng),
+        };
+        mix(samples, &noise, self.snr_db);
+    }
+}
+
+fn white(n: usize, rng: &mut StdRng) -> Vec<f32> {
+    (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// White noise through three poles (Kellet's economy filter): within 0.5 dB of
+/// −3 dB an octave from 10 Hz up.
+fn pink(n: usize, rng: &mut StdRng) -> Vec<f32> {
+    let mut poles = [0.0f32; 3];
+    white(n, rng)
+        .into_iter()
+        .map(|w| {
+            poles[0] = 0.997_65 * poles[0] + 0.099_046 * w;
+            poles[1] = 0.963 * poles[1] + 0.296_516_4 * w;
+            poles[2] = 0.57 * poles[2] + 1.052_691_3 * w;
+            poles.iter().sum::<f32>() + 0.184_8 * w
+        })
+        .collect()
+}
+
+fn energy(samples: &[f32]) -> f32 {
+    samples.iter().map(|s| s * s).sum()
+}
+
+/// Adds noise `snr_db` decibels below the samples, both as a whole.
+pub fn mix(samples: &mut [f32], noise: &[f32], snr_db: f32) {
+    let gain = (energy(samples) / energy(noise).max(1e-12)).sqrt() * 10f32.powf(-snr_db / 20.0);
+    for (s, n) in samples.iter_mut().zip(noise) {
+        *s += gain * n;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording(speaker: &str) -> Recording {
+        Recording {
+            corpus: "x".into(),
+            speaker: speaker.into(),
+            path: format!("{speaker}.wav").into(),
+            emotion: None,
+        }
+    }
+
+    fn voices() -> Voices {
+        let tone = |hz: f32| {
+            (0..9_000)
+                .map(move |i| (i as f32 * hz * 1e-3).sin())
+                .collect()
+        };
+        Voices(vec![("a".into(), tone(50.0)), ("b".into(), tone(90.0))])
+    }
+
+    #[test]
+    fn noise_has_the_level_asked_for_and_is_the_same_again() {
+        let clean: Vec<f32> = (0..16_000).map(|i| (i as f32 * 0.05).sin()).collect();
+        for text in ["white:10", "pink:0", "babble:5"] {
+            let noise: Noise = text.parse().expect("a noise");
+            assert_eq!(noise.to_string(), text);
+            let noisy = |who| {
+                let mut samples = clean.clone();
+                noise.add_to(&mut samples, &recording(who), &voices());
+                samples
+            };
+            let noisy_a = noisy("a");
+            assert_eq!(noisy_a, noisy("a"));
+            assert_ne!(noisy_a, noisy("c"));
+            let added: Vec<f32> = noisy_a.iter().zip(&clean).map(|(n, c)| n - c).collect();
+            let snr_db = 10.0 * (energy(&clean) / energy(&added)).log10();
+            assert!((snr_db - noise.snr_db).abs() < 0.01, "{text}: {snr_db}");
+        }
+        for text in ["", "white", "blue:3", "white:loud", "white:inf"] {
+            assert!(text.parse::<Noise>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pink_noise_falls_three_decibels_an_octave() {
+        let samples = pink(160_000, &mut StdRng::seed_from_u64(3));
+        let mut spectrum = crate::dsp::Spectrum::new(512);
+        let mut power = vec![0.0; spectrum.n_bins()];
+        let mut sum = vec![0.0; spectrum.n_bins()];
+        for frame in samples.chunks_exact(512) {
+            spectrum.power(frame, &mut power);
+            sum.iter_mut().zip(&power).for_each(|(s, p)| *s += p);
+        }
+        let octave_db = |bin: usize| {
+            let band: f32 = sum[bin..2 * bin].iter().sum::<f32>() / bin as f32;
+            10.0 * band.log10()
+        };
+        let fall_db = octave_db(8) - octave_db(64);
+        assert!((fall_db - 9.0).abs() < 1.0, "{fall_db} in three octaves");
+    }
+
+    #[test]
+    fn nobody_babbles_against_themselves() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let only_b = Voices(voices().0.into_iter().skip(1).collect());
+        assert!(energy(&only_b.babble("b", 1_000, &mut rng)) == 0.0);
+        assert!(energy(&only_b.babble("a", 1_000, &mut rng)) > 0.0);
+    }
+}
