@@ -278,7 +278,9 @@ mod tests {
     /// Somebody talks, again and again.
     fn talk(rate_hz: u32, seconds: f32) -> Vec<f32> {
         let bytes = include_bytes!("../../tests/data/speech.wav").to_vec();
-        let clip = crate::audio::load(bytes, "speech.wav").expect("decodes").clip;
+        let clip = crate::audio::load(bytes, "speech.wav")
+            .expect("decodes")
+            .clip;
         let n = (16_000.0 * seconds) as usize;
         let talk: Vec<f32> = clip.samples().iter().cycle().take(n).copied().collect();
         let mut samples = Vec::new();

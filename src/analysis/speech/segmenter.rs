@@ -17,8 +17,11 @@ pub const MAX_SPAN_S: f64 = 8.0;
 
 /// A stretch opens with a frame that is a voice as likely as this, and goes on
 /// while frames are at least as likely as the other.
-const OPENS: f32 = 0.7;
+const OPENS: f32 = 0.8;
 const GOES_ON: f32 = 0.4;
+/// A stretch whose frames are less likely a voice on average is music that
+/// came near one for a moment.
+const IS_SPEECH: f32 = 0.5;
 
 const fn frames_in(seconds: f64) -> usize {
     (seconds * SAMPLE_RATE_HZ as f64) as usize / HOP_SAMPLES
@@ -56,8 +59,20 @@ struct Open {
     /// After its last frame that is a voice.
     voice_end: usize,
     n_voice: usize,
+    /// How likely a voice its frames are up to `voice_end`, summed, and how
+    /// many they are; since its beginning, whatever has been cut off.
+    likely: (f32, usize),
+    /// The same of the frames after `voice_end`.
+    doubtful: (f32, usize),
     /// Levels from `first` on, decibels.
     levels_db: Vec<f32>,
+}
+
+impl Open {
+    fn is_speech(&self) -> bool {
+        let (sum, n) = self.likely;
+        sum >= IS_SPEECH * n as f32
+    }
 }
 
 impl Segmenter {
@@ -73,6 +88,8 @@ impl Segmenter {
                     first,
                     voice_end: t,
                     n_voice: 0,
+                    likely: (0.0, 0),
+                    doubtful: (0.0, 0),
                     // The padding is no place to cut at.
                     levels_db: vec![frame.level_db; t - first],
                 })
@@ -80,9 +97,14 @@ impl Segmenter {
             None => return,
         };
         open.levels_db.push(frame.level_db);
+        open.doubtful.0 += frame.voice;
+        open.doubtful.1 += 1;
         if frame.voice >= GOES_ON {
             open.n_voice += 1;
             open.voice_end = t + 1;
+            let (sum, n) = std::mem::take(&mut open.doubtful);
+            open.likely.0 += sum;
+            open.likely.1 += n;
         } else if t + 1 - open.voice_end >= N_PAUSE {
             self.close(spans);
             return;
@@ -110,7 +132,7 @@ impl Segmenter {
         if let Some(open) = self.open.take() {
             let end = (open.voice_end + N_PAD).min(self.t);
             self.free_from = end;
-            if open.n_voice >= N_LEAST {
+            if open.n_voice >= N_LEAST && open.is_speech() {
                 spans.push(open.first * HOP_SAMPLES..end * HOP_SAMPLES);
             }
         }
@@ -125,7 +147,9 @@ impl Segmenter {
             .min_by(|a, b| sum(a).total_cmp(&sum(b)))
             .unwrap_or(N_LEAST_BEFORE);
         let cut = open.first + weakest;
-        spans.push(open.first * HOP_SAMPLES..cut * HOP_SAMPLES);
+        if open.is_speech() {
+            spans.push(open.first * HOP_SAMPLES..cut * HOP_SAMPLES);
+        }
         open.levels_db.drain(..weakest);
         open.n_voice = open.n_voice.min(open.levels_db.len());
         open.first = cut;
