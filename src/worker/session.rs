@@ -284,7 +284,8 @@ mod tests {
         let n = (16_000.0 * seconds) as usize;
         let talk: Vec<f32> = clip.samples().iter().cycle().take(n).copied().collect();
         let mut samples = Vec::new();
-        let mut resampler = Resampler::between(16_000, rate_hz).expect("plans");
+        let mut resampler =
+            crate::audio::resample::Resampler::between(16_000, rate_hz).expect("plans");
         resampler.push(&talk, &mut samples).expect("resamples");
         resampler.finish(&mut samples).expect("resamples");
         samples
@@ -492,7 +493,7 @@ mod tests {
         let mut samples = Vec::new();
         for _ in 0..n {
             samples.extend([0.0; 8_000]);
-            samples.extend(tone(16_000, 1.5));
+            samples.extend(talk(16_000, 1.5));
         }
         samples
     }
@@ -559,7 +560,7 @@ mod tests {
                 job: JobId(8),
                 sample_rate_hz: 16_000,
             },
-            Audio::Samples(tone(16_000, 1.0)),
+            Audio::Samples(talk(16_000, 2.0)),
         );
         assert_eq!(told[0], cancelled);
         assert!(

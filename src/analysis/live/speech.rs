@@ -7,8 +7,11 @@ use crate::analysis::speech::activity::{Activity, Frame};
 /// file's.
 const PAUSE_S: f64 = 0.5;
 
-/// Fewer active frames of 10 ms in a step are a click and no voice.
-const N_CLICK: usize = 4;
+/// A frame that is a voice as likely as this counts as one.
+const VOICE: f32 = 0.5;
+
+/// Fewer such frames of 20 ms in a step are a click and no voice.
+const N_CLICK: usize = 3;
 
 /// What a step is to the utterance under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ impl SpeechGate {
     pub fn push(&mut self, samples: &[f32]) -> Step {
         self.frames.clear();
         self.activity.push(samples, &mut self.frames);
-        if self.frames.iter().filter(|f| f.active).count() >= N_CLICK {
+        if self.frames.iter().filter(|f| f.voice >= VOICE).count() >= N_CLICK {
             self.since_voice_s = 0.0;
             return if std::mem::replace(&mut self.open, true) {
                 Step::GoesOn

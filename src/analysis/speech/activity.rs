@@ -59,6 +59,8 @@ pub struct Activity {
     /// Rows from [`N_BEFORE`] before the next frame to be judged on.
     rows: VecDeque<Row>,
     inputs: Vec<f32>,
+    /// Whether frames are judged without what comes after them.
+    causal: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -77,8 +79,17 @@ impl Activity {
             samples: vec![0.0; N_FFT / 2],
             power: vec![0.0; spectrum.n_bins()],
             spectrum,
-            rows: VecDeque::with_capacity(N_BEFORE + N_AFTER + 1),
+            rows: VecDeque::with_capacity(N_BEFORE + 1 + N_AFTER),
             inputs: Vec::with_capacity(N_INPUTS),
+            causal: false,
+        }
+    }
+
+    /// Judges each frame at once, as if nothing came after it.
+    pub fn causal() -> Activity {
+        Activity {
+            causal: true,
+            ..Activity::new()
         }
     }
 
@@ -97,6 +108,9 @@ impl Activity {
     /// Ends the recording: appends the frames still waiting.
     pub fn finish(&mut self, frames: &mut Vec<Frame>) {
         self.push(&[0.0; N_FFT / 2], frames);
+        if self.causal {
+            return;
+        }
         // The last frame stands for what does not come any more.
         if let Some(last) = self.rows.back().copied() {
             for _ in 0..N_AFTER {
@@ -125,6 +139,10 @@ impl Activity {
             self.rows.extend([row; N_BEFORE]);
         }
         self.rows.push_back(row);
+        if self.causal {
+            // It stands for what has not come yet.
+            self.rows.extend([row; N_AFTER]);
+        }
         if self.rows.len() <= N_BEFORE + N_AFTER {
             return;
         }
@@ -134,6 +152,9 @@ impl Activity {
             voice: self.network.apply(&self.inputs),
         });
         self.rows.pop_front();
+        if self.causal {
+            self.rows.truncate(N_BEFORE);
+        }
     }
 
     /// Fills the network's inputs for the row at [`N_BEFORE`].

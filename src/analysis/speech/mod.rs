@@ -1,7 +1,7 @@
 //! Where somebody speaks: a stream of samples becomes stretches of speech
 //! between pauses.
 
-mod activity;
+pub(super) mod activity;
 mod network;
 mod segmenter;
 
