@@ -497,7 +497,7 @@ mod tests {
         let mut samples = Vec::new();
         for _ in 0..n {
             samples.extend([0.0; 8_000]);
-            samples.extend(tone(16_000, 1.5));
+            samples.extend(talk(16_000, 1.5));
         }
         samples
     }
