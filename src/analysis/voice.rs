@@ -33,7 +33,8 @@ pub fn learn(
         });
     }
     if samples.len() as f64 / rate <= MAX_SPAN_S {
-        spans = vec![0..samples.len()];
+        spans.truncate(1);
+        spans[0] = 0..samples.len();
     }
     let failed = |e: crate::model::ModelError| AnalyzeError::Internal {
         reason: e.to_string(),

@@ -58,7 +58,7 @@ pub enum SoundReader {
     /// Bytes that are decoded.
     File(Box<ClipReader>),
     /// Samples from a microphone or another decoder.
-    Samples(SampleReader),
+    Samples(Box<SampleReader>),
 }
 
 impl SoundReader {
@@ -112,8 +112,9 @@ mod tests {
     fn blocks_of_samples_are_the_whole_and_progress_reaches_the_end() {
         let samples: Vec<f32> = (0..100_000).map(|i| (i as f32 * 0.01).sin()).collect();
         let whole = resample(&samples, 48_000).expect("resamples");
-        let mut reader =
-            SoundReader::Samples(SampleReader::new(samples, 48_000).expect("a valid rate"));
+        let mut reader = SoundReader::Samples(Box::new(
+            SampleReader::new(samples, 48_000).expect("a valid rate"),
+        ));
         let mut read = Vec::new();
         let mut fractions = vec![0.0];
         while reader.next_block(&mut read).expect("reads") {

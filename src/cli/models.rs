@@ -6,13 +6,14 @@ use std::path::PathBuf;
 /// The shipped models' bytes, in the order of [`shipped::NAMES`].
 const SHIPPED: [&[u8]; shipped::NAMES.len()] = [
     include_bytes!("../../public/model/undertone.safetensors"),
+    include_bytes!("../../public/model/undertone-light.safetensors"),
     include_bytes!("../../public/model/lstm.safetensors"),
 ];
 
 /// Which model a subcommand runs.
 #[derive(clap::Args)]
 pub(super) struct Choice {
-    /// One of the built-in models (`undertone`, `lstm`) or a model file
+    /// One of the built-in models (`undertone`, `undertone-light`, `lstm`) or a model file
     #[arg(long, default_value = shipped::DEFAULT)]
     model: String,
 }

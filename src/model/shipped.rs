@@ -6,7 +6,7 @@
 pub const DEFAULT: &str = "undertone";
 
 /// All of them, the default first.
-pub const NAMES: [&str; 2] = [DEFAULT, "lstm"];
+pub const NAMES: [&str; 3] = [DEFAULT, "undertone-light", "lstm"];
 
 /// Where a model's file lies below the page.
 pub fn file(name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Outlines as SVG paths.
 
-use crate::analysis::{Utterance, Waveform};
+use crate::analysis::Waveform;
 use crate::emotion::Emotion;
 
 /// Bars a waveform is drawn with; narrower ones would blur on a telephone.
@@ -50,29 +50,6 @@ pub fn waveform(waveform: &Waveform) -> String {
     path
 }
 
-/// Width of the timeline's drawing, drawing units; it is one high.
-pub const TIMELINE_WIDTH: f64 = 1_000.0;
-
-/// The utterances of each emotion as a path, those too short to judge last.
-pub fn timeline(utterances: &[Utterance], duration_s: f64) -> Vec<(Option<Emotion>, String)> {
-    let kinds = Emotion::ALL.into_iter().map(Some).chain([None]);
-    let path = |kind: Option<Emotion>| {
-        let mut path = String::new();
-        for utterance in utterances {
-            if utterance.verdict.map(|v| v.label) == kind {
-                let x = utterance.start_s / duration_s * TIMELINE_WIDTH;
-                let width = (utterance.end_s - utterance.start_s) / duration_s * TIMELINE_WIDTH;
-                path.push_str(&format!("M{x:.2} 0h{width:.2}v1h-{width:.2}z"));
-            }
-        }
-        path
-    };
-    kinds
-        .map(|kind| (kind, path(kind)))
-        .filter(|(_, path)| !path.is_empty())
-        .collect()
-}
-
 /// The sign of an emotion in a square of 16 units, drawn with strokes of 2:
 /// each has a shape of its own, so that nobody needs the colour.
 pub fn sign(emotion: Emotion) -> &'static str {
@@ -99,32 +76,6 @@ pub fn sign(emotion: Emotion) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Verdict;
-    use crate::emotion::Scores;
-
-    #[test]
-    fn every_utterance_is_drawn_once_with_its_kind() {
-        let utterance = |start_s: f64, label: Option<Emotion>| Utterance {
-            start_s,
-            end_s: start_s + 1.0,
-            verdict: label.map(|label| Verdict {
-                scores: Scores::UNIFORM,
-                label,
-                confidence: 0.125,
-                sure: false,
-            }),
-        };
-        let utterances = [
-            utterance(0.0, Some(Emotion::Sad)),
-            utterance(2.0, None),
-            utterance(4.0, Some(Emotion::Sad)),
-        ];
-        let paths = timeline(&utterances, 10.0);
-        let sad = "M0.00 0h100.00v1h-100.00zM400.00 0h100.00v1h-100.00z";
-        assert_eq!(paths[0], (Some(Emotion::Sad), sad.to_owned()));
-        assert_eq!(paths[1].0, None);
-        assert_eq!(paths.len(), 2);
-    }
 
     #[test]
     fn a_waveform_has_all_its_bars_and_stays_within_its_height() {

@@ -22,7 +22,7 @@ const PARTIAL_FROM_S: f64 = 20.0;
 /// How far a job is after a step.
 pub(super) enum Step {
     /// There is more to do.
-    More(Job),
+    More(Box<Job>),
     /// That was all, and this is the answer.
     Done(Box<Analysis>),
 }
@@ -68,7 +68,7 @@ impl Job {
         self.analyzer.push(&self.block)?;
         if more {
             self.tell_progress(tell);
-            return Ok(Step::More(self));
+            return Ok(Step::More(Box::new(self)));
         }
         let mut analysis = self.analyzer.finish()?;
         if let Some(Truncation { read_s, expected_s }) = self.reader.truncation() {

@@ -77,7 +77,7 @@ impl Session {
             } => {
                 let reader = match audio {
                     Audio::Samples(samples) => SampleReader::new(samples, sample_rate_hz)
-                        .map(SoundReader::Samples)
+                        .map(|reader| SoundReader::Samples(Box::new(reader)))
                         .map_err(AnalyzeError::from),
                     _ => Err(wrong_audio()),
                 };
@@ -152,7 +152,7 @@ impl Session {
         let id = job.id();
         match job.step(tell) {
             Ok(Step::More(job)) => {
-                self.job = Some(job);
+                self.job = Some(*job);
                 return true;
             }
             Ok(Step::Done(analysis)) => tell(Event::Done { job: id, analysis }),
@@ -554,7 +554,7 @@ mod tests {
             job: JOB,
             error: AnalyzeError::Cancelled,
         };
-        assert_eq!(told, [cancelled.clone()]);
+        assert_eq!(told, std::slice::from_ref(&cancelled));
         assert!(!session.work(&mut |e| panic!("said {e:?}")));
         // A job that replaces another breaks it off.
         long_job(&mut session);

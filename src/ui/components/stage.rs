@@ -9,10 +9,6 @@ use std::sync::Arc;
 /// How far an arrow key goes, seconds: the timeline's own step.
 const ARROW_S: f64 = 0.5;
 
-/// More utterances than this are drawn together: they are narrower than a name
-/// and each element costs time.
-const MAX_SEGMENTS: usize = 200;
-
 /// Waveform and timeline over one time axis, with the slider upon both.
 #[component]
 pub fn Stage(
@@ -21,7 +17,11 @@ pub fn Stage(
     /// Where playback is, seconds.
     position_s: Signal<f64>,
     /// Another place was chosen, seconds.
+    #[prop(default = Callback::new(|_| ()))]
     on_seek: Callback<f64>,
+    /// Whether it is only looked at: there is nothing to play yet.
+    #[prop(default = false)]
+    still: bool,
 ) -> impl IntoView {
     let duration_s = outcome.analysis.duration_s;
     let percent = move |t: f64| format!("{:.3}%", 100.0 * (t / duration_s).clamp(0.0, 1.0));
@@ -31,16 +31,11 @@ pub fn Stage(
         let share = (position_s.get() / duration_s).clamp(0.0, 1.0) as f32;
         format!("{:.2}", share * width)
     };
-    let utterances = &outcome.analysis.utterances;
-    let segments = if utterances.len() > MAX_SEGMENTS {
-        dense_timeline(utterances, duration_s).into_any()
-    } else {
-        utterances
-            .iter()
-            .map(|utterance| timeline_segment(utterance, duration_s))
-            .collect_view()
-            .into_any()
-    };
+    let segments = outcome
+        .drawn
+        .iter()
+        .map(|utterance| timeline_segment(utterance, duration_s))
+        .collect_view();
     let ticks = outcome
         .ticks_s
         .iter()
@@ -71,30 +66,10 @@ pub fn Stage(
                 </svg>
                 <div class="timeline">{segments}</div>
                 <div class="stage__cursor" style:left=move || percent(position_s.get())></div>
-                <Seek outcome=outcome.clone() position_s on_seek />
+                {(!still).then(|| view! { <Seek outcome=outcome.clone() position_s on_seek /> })}
             </div>
             <div class="axis" aria-hidden="true">{ticks}</div>
         </div>
-    }
-}
-
-/// Utterances as one drawing, where they are too many to be named.
-fn dense_timeline(utterances: &[Utterance], duration_s: f64) -> impl IntoView + use<> {
-    let paths = shape::timeline(utterances, duration_s)
-        .into_iter()
-        .map(|(emotion, path)| {
-            view! { <path class="timeline__all" data-emotion=emotion.map(Emotion::name) d=path /> }
-        })
-        .collect_view();
-    view! {
-        <svg
-            class="timeline__dense"
-            viewBox=format!("0 0 {} 1", shape::TIMELINE_WIDTH)
-            preserveAspectRatio="none"
-            aria-hidden="true"
-        >
-            {paths}
-        </svg>
     }
 }
 
