@@ -1,7 +1,5 @@
 //! Matrix products over plain slices: weights packed once ([`PackedMatrix`]), or
 //! two matrices that both change ([`multiply`]). One thread.
-//!
-//! Measured beside `gemm` 0.19 and onnxruntime-web in `bench/RESULTS.md`.
 
 mod lanes;
 mod packed;

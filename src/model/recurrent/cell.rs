@@ -16,17 +16,20 @@ pub fn step(cell: Cell, gates: &mut [f32], cell_state: &mut [f32], hidden_state:
             }
         }
         Cell::Lstm => {
-            let (i, rest) = gates.split_at_mut(n);
-            let (f, rest) = rest.split_at_mut(n);
+            // One simple loop a function, each of which becomes SIMD.
+            let (input_and_forget, rest) = gates.split_at_mut(2 * n);
             let (g, o) = rest.split_at_mut(n);
-            let (o, cell_state) = (&mut o[..n], &mut cell_state[..n]);
-            for u in 0..n {
-                i[u] = sigmoid(i[u]);
-                f[u] = sigmoid(f[u]);
-                g[u] = tanh(g[u]);
-                o[u] = sigmoid(o[u]);
-                cell_state[u] = f[u] * cell_state[u] + i[u] * g[u];
-                hidden_state[u] = o[u] * tanh(cell_state[u]);
+            input_and_forget.iter_mut().for_each(|v| *v = sigmoid(*v));
+            g.iter_mut().for_each(|v| *v = tanh(*v));
+            o.iter_mut().for_each(|v| *v = sigmoid(*v));
+            let (i, f) = input_and_forget.split_at(n);
+            let written = i.iter().zip(f).zip(g.iter()).zip(cell_state.iter_mut());
+            for (((i, f), g), c) in written {
+                *c = f * *c + i * g;
+            }
+            let read = o.iter().zip(cell_state.iter());
+            for (h, (o, c)) in hidden_state.iter_mut().zip(read) {
+                *h = o * tanh(*c);
             }
         }
     }
