@@ -11,6 +11,17 @@ pub struct Waveform {
     pub stretch_samples: usize,
 }
 
+impl Waveform {
+    /// The outline of a whole of which this is the first part, `0..=1`; the
+    /// rest is silence.
+    pub fn lengthened(mut self, part: f64) -> Waveform {
+        let n_all = (self.extremes.len() as f64 / part.clamp(1e-3, 1.0)).round() as usize;
+        self.extremes
+            .resize(n_all.max(self.extremes.len()), (0.0, 0.0));
+        self
+    }
+}
+
 /// Gathers a [`Waveform`] of unknown length: when it has twice the wanted
 /// stretches, each two neighbours become one.
 #[derive(Debug)]

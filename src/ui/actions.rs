@@ -2,13 +2,15 @@
 
 use super::state::{Fault, Origin, Outcome, Page, Phase, Task};
 use super::text;
-use crate::analysis::AnalyzeError;
+use crate::analysis::Analysis;
 use crate::export;
 use crate::web::capture::CaptureEvent;
 use crate::web::playback::PlayerEvent;
-use crate::web::{Buffer, FileError, Player, Recorder, Recording, SoundFile};
-use crate::web::{decode, download, view};
-use crate::worker::client::{Client, EngineState, Sound, Update};
+use crate::web::{FileError, Player, Recorder, SoundFile};
+use crate::web::{download, view};
+use crate::worker::client::{Client, EngineState, ModelFile, Sound, Update};
+use crate::worker::pace::Pace;
+use crate::worker::protocol::Partial;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::sync::Arc;
@@ -41,6 +43,11 @@ impl Page {
         }
     }
 
+    /// The model's file, once the engine has it.
+    pub(super) fn model_file(self) -> Option<ModelFile> {
+        self.client()?.model_file()
+    }
+
     fn client(self) -> Option<Client> {
         self.devices.with_value(|devices| devices.client.clone())
     }
@@ -52,6 +59,7 @@ impl Page {
             .try_update_value(|devices| {
                 devices.attempt += 1;
                 devices.task = None;
+                devices.pace = Pace::default();
                 (devices.attempt, devices.recorder.take())
             })
             .unwrap_or_default();
@@ -61,6 +69,9 @@ impl Page {
         }
         self.asking.set(false);
         self.fault.set(None);
+        self.partial.set(None);
+        self.remaining_ms.set(None);
+        self.batch.shown.set(false);
         attempt
     }
 
@@ -69,20 +80,21 @@ impl Page {
             .with_value(|devices| devices.attempt == attempt)
     }
 
-    fn say(self, words: impl Into<String>) {
+    pub(super) fn say(self, words: impl Into<String>) {
         self.announcement.set(words.into());
     }
 
     /// Back to what was before the last attempt.
-    fn rest(self) {
+    pub(super) fn rest(self) {
         let shown = self.outcome.with_untracked(Option::is_some);
         self.phase
             .set(if shown { Phase::Done } else { Phase::Idle });
     }
 
-    fn fail(self, fault: Fault) {
+    pub(super) fn fail(self, fault: Fault) {
         self.devices.update_value(|devices| devices.task = None);
         self.asking.set(false);
+        self.partial.set(None);
         self.say(text::announced_fault(&fault));
         self.fault.set(Some(fault));
         self.phase.set(Phase::Failed);
@@ -179,24 +191,24 @@ impl Page {
         });
     }
 
-    fn analyze_samples(self, recording: &Recording) {
-        if let Some(client) = self.client() {
-            client.analyze(Sound::Samples {
-                samples: Buffer::from_samples(&recording.samples),
-                sample_rate_hz: recording.sample_rate_hz,
-            });
-        }
-    }
-
-    /// Takes what was dropped or chosen. While the microphone is open nothing
-    /// else is taken, so that no recording is lost by a slip.
-    pub fn take_file(self, file: Result<SoundFile, FileError>) {
+    /// Takes what was dropped or chosen: one file is analysed and shown, several
+    /// become a table. While the microphone is open nothing else is taken, so
+    /// that no recording is lost by a slip.
+    pub fn take_files(self, files: Result<Vec<SoundFile>, FileError>) {
         if self.phase.get_untracked() == Phase::Recording {
             return;
         }
         self.begin();
-        match file {
-            Ok(file) => self.analyze_file(file, Origin::File),
+        match files {
+            Ok(files) if files.len() > 1 => {
+                self.rest();
+                self.take_many(files);
+            }
+            Ok(files) => {
+                if let Some(file) = files.into_iter().next() {
+                    self.analyze_file(file, Origin::File);
+                }
+            }
             Err(error) => self.fail(Fault::File(error)),
         }
     }
@@ -227,7 +239,6 @@ impl Page {
         let task = Task {
             sound: sound.clone(),
             origin,
-            tried_browser: origin == Origin::Microphone,
         };
         self.devices
             .update_value(|devices| devices.task = Some(task));
@@ -246,14 +257,15 @@ impl Page {
                 self.engine.set(state);
                 if ready {
                     self.follow_voice();
+                    self.feed_pool();
                 }
             }
             Update::Model(name) => self.model_answers(name),
             Update::ModelRefused(name) => self.model_is_refused(name),
             Update::Moment(moment) => self.hear_moment(moment),
             Update::Deaf(_) => self.live.deaf.set(true),
-            Update::Progress(fraction) => self.progress.set(fraction),
-            Update::Partial(_) => {}
+            Update::Progress(fraction) => self.reach(fraction),
+            Update::Partial(partial) => self.hear_part(*partial),
             Update::Done(analysis) => {
                 let task = self
                     .devices
@@ -264,41 +276,48 @@ impl Page {
                     self.show(Outcome::new(file, task.origin, *analysis), &task.sound);
                 }
             }
-            Update::Failed(error) => self.try_browser_decoder(error),
+            Update::Failed(error) => self.fail(Fault::Analyze(error)),
         }
     }
 
-    /// Has the browser decode what the engine cannot read, once; any other
-    /// error is shown.
-    fn try_browser_decoder(self, error: AnalyzeError) {
-        let unread = matches!(
-            error,
-            AnalyzeError::NotAudio | AnalyzeError::UnsupportedCodec { .. }
-        );
-        let sound = self
-            .devices
-            .try_update_value(|devices| {
-                let task = devices.task.as_mut()?;
-                let first = !std::mem::replace(&mut task.tried_browser, true);
-                (unread && first).then(|| (devices.attempt, task.sound.clone()))
-            })
-            .flatten();
-        let Some((attempt, sound)) = sound else {
-            self.fail(Fault::Analyze(error));
-            return;
-        };
-        spawn_local(async move {
-            let recording = decode::decode(&sound).await;
-            if self.is_current(attempt) {
-                match recording {
-                    Ok(recording) => self.analyze_samples(&recording),
-                    Err(_) => self.fail(Fault::Analyze(error)),
-                }
-            }
+    fn reach(self, fraction: f32) {
+        self.progress.set(fraction);
+        self.devices.update_value(|devices| {
+            devices.pace.reach(view::now_ms(), f64::from(fraction));
+            self.remaining_ms.set(devices.pace.remaining_ms());
         });
     }
 
-    fn show(self, outcome: Outcome, sound: &SoundFile) {
+    /// Adds what has been found to what was found before.
+    fn hear_part(self, part: Partial) {
+        let file = self
+            .devices
+            .with_value(|devices| Some(devices.task.as_ref()?.sound.name().to_owned()));
+        let (Some(file), Some(verdict)) = (file, part.verdict) else {
+            return;
+        };
+        let before = self.partial.get_untracked();
+        let mut utterances =
+            before.map_or_else(Vec::new, |(before, _)| before.analysis.utterances.clone());
+        utterances.extend(part.utterances);
+        let duration_s = part.duration_s.unwrap_or(part.heard_s).max(part.heard_s);
+        let analysis = Analysis {
+            duration_s,
+            scores: verdict.scores,
+            label: verdict.label,
+            confidence: verdict.confidence,
+            sure: verdict.sure,
+            utterances,
+            windows: Vec::new(),
+            waveform: part.waveform.lengthened(part.heard_s / duration_s),
+            model: self.model.get_untracked(),
+            notices: Vec::new(),
+        };
+        let outcome = Outcome::new(file, Origin::File, analysis);
+        self.partial.set(Some((Arc::new(outcome), part.heard_s)));
+    }
+
+    pub(super) fn show(self, outcome: Outcome, sound: &SoundFile) {
         let player = Player::new(sound, move |event| match event {
             PlayerEvent::Playable => self.playable.set(true),
             PlayerEvent::NotPlayable => self.playable.set(false),
@@ -309,6 +328,7 @@ impl Page {
         self.devices.update_value(|devices| devices.player = player);
         self.playing.set(false);
         self.position_s.set(0.0);
+        self.partial.set(None);
         self.say(text::announced(&outcome));
         self.outcome.set(Some(Arc::new(outcome)));
         self.phase.set(Phase::Done);
@@ -325,7 +345,7 @@ impl Page {
         });
     }
 
-    fn pause(self) {
+    pub(super) fn pause(self) {
         self.devices.with_value(|devices| {
             if let Some(player) = &devices.player {
                 player.pause();

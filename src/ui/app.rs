@@ -2,12 +2,14 @@
 
 use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
 use super::components::{
-    Downloads, DropZone, EngineStatus, ErrorMessage, Legend, LiveView, MicrophoneChoice,
-    ModelChoice, Progress, Record, Samples, ScoreBars, Stage, Transport, Verdict,
+    BackToBatch, BatchView, Downloads, DropZone, EngineStatus, ErrorMessage, Legend, LiveView,
+    MicrophoneChoice, ModelChoice, PartialResult, Progress, Record, Samples, ScoreBars, Stage,
+    Transport, Verdict,
 };
 use super::state::{Outcome, Page, Phase};
 use super::text;
-use crate::web::files;
+use crate::web::drops;
+use crate::worker::client::EngineState;
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -18,14 +20,21 @@ pub fn App() -> impl IntoView {
     provide_context(page);
     page.recall_live_choices();
     page.start_engine();
-    files::accept_drops(
+    drops::accept_drops(
         move |hovering| page.hovering.set(hovering),
-        move |file| page.take_file(file),
+        move |files| page.take_files(files),
     );
     let recording = Memo::new(move |_| page.phase.get() == Phase::Recording);
     let analyzing = Memo::new(move |_| page.phase.get() == Phase::Analyzing);
-    let busy =
-        Signal::derive(move || matches!(page.phase.get(), Phase::Recording | Phase::Analyzing));
+    let busy = Signal::derive(move || {
+        matches!(page.phase.get(), Phase::Recording | Phase::Analyzing)
+            || page.batch.tally.get().n_left > 0
+    });
+    let partial = Memo::new(move |_| page.partial.with(Option::is_some));
+    let elsewhere = Memo::new(move |_| {
+        let many = page.batch.tally.get().n_all() > 0;
+        many && !page.batch.shown.get() && !recording.get()
+    });
     view! {
         <div class="page" data-testid="app" data-phase=move || page.phase.get().name()>
             <Masthead page />
@@ -38,6 +47,7 @@ pub fn App() -> impl IntoView {
                     <Show when=move || analyzing.get()>
                         <Progress
                             fraction=page.progress.into()
+                            remaining_ms=page.remaining_ms.into()
                             engine=page.engine.into()
                             on_cancel=Callback::new(move |()| page.cancel())
                         />
@@ -45,10 +55,18 @@ pub fn App() -> impl IntoView {
                 </div>
                 <Inputs page />
                 <div class="desk__output">
-                    {move || match (recording.get(), page.outcome.get()) {
-                        (true, _) => view! { <Heard page /> }.into_any(),
-                        (false, Some(outcome)) => view! { <Shown page outcome /> }.into_any(),
-                        (false, None) => view! { <Legend /> }.into_any(),
+                    <Show when=move || elsewhere.get()>
+                        <BackToBatch
+                            tally=page.batch.tally.into()
+                            on_back=Callback::new(move |()| page.return_to_batch())
+                        />
+                    </Show>
+                    {move || match (recording.get(), page.batch.shown.get(), page.outcome.get()) {
+                        (true, ..) => view! { <Heard page /> }.into_any(),
+                        (_, true, _) => view! { <Many page /> }.into_any(),
+                        _ if partial.get() => view! { <SoFar page /> }.into_any(),
+                        (.., Some(outcome)) => view! { <Shown page outcome /> }.into_any(),
+                        (.., None) => view! { <Legend /> }.into_any(),
                     }}
                 </div>
             </main>
@@ -110,7 +128,7 @@ fn Inputs(page: Page) -> impl IntoView {
             <DropZone
                 hovering=page.hovering.into()
                 disabled=recording
-                on_file=Callback::new(move |file| page.take_file(file))
+                on_files=Callback::new(move |files| page.take_files(Ok(files)))
             />
             <Samples
                 disabled=recording
@@ -140,6 +158,32 @@ fn Heard(page: Page) -> impl IntoView {
             behind_s=live.behind_s.into()
             smoothing_s=live.smoothing_s.into()
             on_smooth=Callback::new(move |s| page.smooth_over(s))
+        />
+    }
+}
+
+#[component]
+fn SoFar(page: Page) -> impl IntoView {
+    move || {
+        let (outcome, heard_s) = page.partial.get()?;
+        Some(view! { <PartialResult outcome heard_s /> })
+    }
+}
+
+#[component]
+fn Many(page: Page) -> impl IntoView {
+    let ready = Signal::derive(move || page.engine.get() == EngineState::Ready);
+    view! {
+        <BatchView
+            batch=page.batch
+            ready
+            on_pause=Callback::new(move |()| page.toggle_batch())
+            on_cancel=Callback::new(move |()| page.cancel_batch())
+            on_continue=Callback::new(move |()| page.continue_batch())
+            on_close=Callback::new(move |()| page.close_batch())
+            on_json=Callback::new(move |()| page.save_batch_json())
+            on_csv=Callback::new(move |()| page.save_batch_csv())
+            on_open=Callback::new(move |id| page.open_row(id))
         />
     }
 }

@@ -21,6 +21,7 @@
 //! | `engine-status` | what the engine is doing | `data-state` = `starting` `loading` `ready` `failed` |
 //! | `engine-retry` | starts the engine again; present only when it failed | |
 //! | `progress` | how far the analysis is; present only while analysing | `data-value` = `0`–`1` |
+//! | `partial` | what has been found in a long recording so far; present only while analysing | `data-heard` = seconds |
 //! | `cancel-button` | breaks the analysis off; present only while analysing | |
 //! | `error` | one sentence and what to do next; present only after a failure | `data-kind` = e.g. `empty-file` `not-audio` `no-samples` `not-finite` `too-short` `silent` `damaged` `model` `mic-denied` `mic-missing` `mic-silent` |
 //! | `error-dismiss` | closes the error | |
@@ -38,15 +39,26 @@
 //! | `model` | which model answers | |
 //! | `model-words` | what it is, or that another could not be loaded | `data-refused` = that other's name |
 //! | `privacy` | the line that says nothing leaves the device | |
+//! | `batch` | many recordings; present while their table is shown | `data-state` = `running` `paused` `done`, `data-done`, `data-failed` = counts |
+//! | `batch-row` | a recording, one row each | `data-file`, `data-state` = `waiting` `working` `done` `failed` `stopped`, `data-emotion` |
+//! | `batch-open` | the row's button: shows its result in full | `aria-disabled` |
+//! | `batch-fault` | why a row has no result | |
+//! | `batch-sort` | a column's head | `data-column`; its cell has `aria-sort` |
+//! | `batch-progress`, `batch-tally` | how far all are | `data-value` = `0`–`1` |
+//! | `batch-pause`, `batch-cancel`, `batch-continue`, `batch-close` | hold, give up, take up again, clear | `aria-pressed` |
+//! | `batch-json`, `batch-csv` | save all results | |
+//! | `batch-back` | back to the table from a result | |
 //! | `announcer` | the live region for screen readers | |
 
 mod actions;
 mod app;
 mod axis;
+mod batch;
 mod components;
 mod live;
 mod live_actions;
 mod model_actions;
+mod overview;
 mod shape;
 mod state;
 mod text;

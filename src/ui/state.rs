@@ -1,10 +1,13 @@
 //! What the page knows, as signals; plain data inside them.
 
 use super::axis;
+use super::batch::Batch;
 use super::live::LiveVoice;
+use super::overview::overview;
 use crate::analysis::{Analysis, AnalyzeError, Utterance};
 use crate::web::{CaptureError, FileError, Player, Recorder, SoundFile};
 use crate::worker::client::{Client, EngineState};
+use crate::worker::pace::Pace;
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -104,6 +107,8 @@ pub struct Outcome {
     pub origin: Origin,
     /// What the engine said.
     pub analysis: Analysis,
+    /// The timeline as it is drawn: of a long recording an overview.
+    pub drawn: Vec<Utterance>,
     /// Where the time axis has its marks, seconds.
     pub ticks_s: Vec<f64>,
 }
@@ -112,6 +117,7 @@ impl Outcome {
     /// Prepares an analysis for drawing.
     pub fn new(file: String, origin: Origin, analysis: Analysis) -> Outcome {
         Outcome {
+            drawn: overview(&analysis.utterances, analysis.duration_s),
             ticks_s: axis::ticks(analysis.duration_s),
             file,
             origin,
@@ -131,8 +137,6 @@ impl Outcome {
 pub(super) struct Task {
     pub sound: SoundFile,
     pub origin: Origin,
-    /// Whether the browser's own decoder has been asked already.
-    pub tried_browser: bool,
 }
 
 /// What the page holds on to besides signals.
@@ -142,6 +146,7 @@ pub(super) struct Devices {
     pub recorder: Option<Recorder>,
     pub player: Option<Player>,
     pub task: Option<Task>,
+    pub pace: Pace,
     /// Raised by everything a person begins or breaks off, so that what was
     /// awaited for something older is noticed and dropped.
     pub attempt: u32,
@@ -162,6 +167,10 @@ pub struct Page {
     pub(super) model_in_use: StoredValue<String>,
     /// How far the analysis is, `0..=1`.
     pub progress: RwSignal<f32>,
+    /// Time left, milliseconds, where something can be said.
+    pub remaining_ms: RwSignal<Option<f64>>,
+    /// What has been found so far, and how much has been heard, seconds.
+    pub partial: RwSignal<Option<(Arc<Outcome>, f64)>>,
     /// Whether the browser is asking for the microphone.
     pub asking: RwSignal<bool>,
     /// The microphone's level, dBFS.
@@ -182,6 +191,8 @@ pub struct Page {
     pub playing: RwSignal<bool>,
     /// Whether the browser can play this sound.
     pub playable: RwSignal<bool>,
+    /// Many recordings at once.
+    pub batch: Batch,
     /// What screen readers are told.
     pub announcement: RwSignal<String>,
     pub(super) devices: StoredValue<Devices, LocalStorage>,
@@ -197,6 +208,8 @@ impl Page {
             model_refused: RwSignal::new(None),
             model_in_use: StoredValue::new(String::new()),
             progress: RwSignal::new(0.0),
+            remaining_ms: RwSignal::new(None),
+            partial: RwSignal::new(None),
             asking: RwSignal::new(false),
             level_dbfs: RwSignal::new(f32::NEG_INFINITY),
             elapsed_s: RwSignal::new(0.0),
@@ -207,6 +220,7 @@ impl Page {
             position_s: RwSignal::new(0.0),
             playing: RwSignal::new(false),
             playable: RwSignal::new(true),
+            batch: Batch::new(),
             announcement: RwSignal::new(String::new()),
             devices: StoredValue::new_local(Devices::default()),
         }

@@ -59,6 +59,7 @@ pub const HONEST: &str = "It learnt from actors and is often wrong about everyda
 pub const MODEL: &str = "Model";
 
 pub const RESULT: &str = "Result";
+pub const SO_FAR: &str = "What has been found so far";
 pub const NOT_SURE: &str = "Not sure";
 pub const TOO_SHORT: &str = "Too short";
 pub const PAUSED: &str = "a pause";
@@ -380,7 +381,7 @@ pub fn fault(fault: &Fault) -> Advice {
     }
 }
 
-fn analyze_error(error: &AnalyzeError) -> Advice {
+pub fn analyze_error(error: &AnalyzeError) -> Advice {
     match error {
         AnalyzeError::EmptyFile => {
             advice("This file is empty", "choose one that holds a recording.")
@@ -500,6 +501,30 @@ pub fn notice(notice: &Notice) -> (&'static str, String) {
     }
 }
 
+/// Time left, roughly.
+pub fn remaining(remaining_ms: f64) -> String {
+    let seconds = remaining_ms / 1_000.0;
+    let minutes = seconds / 60.0;
+    match seconds {
+        s if s < 5.0 => "a few seconds left".to_owned(),
+        s if s < 55.0 => format!("about {:.0} s left", (s / 5.0).ceil() * 5.0),
+        _ if minutes < 1.5 => "about a minute left".to_owned(),
+        _ if minutes < 55.0 => format!("about {minutes:.0} min left"),
+        _ if minutes < 80.0 => "about an hour left".to_owned(),
+        _ => format!("about {:.1} hours left", minutes / 60.0),
+    }
+}
+
+/// What is being read, and how much of it has been heard.
+pub fn heard_so_far(file: &str, heard_s: f64, duration_s: f64) -> String {
+    format!("{file} · {} of {} heard", clock(heard_s), clock(duration_s))
+}
+
+/// The leading emotion's probability while there is more to come.
+pub fn so_far(p: f32) -> String {
+    format!("so far · {}", percent(p))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,5 +569,15 @@ mod tests {
             assert!(!advice.happened.ends_with('.'), "{}", advice.happened);
             assert!(advice.next.ends_with('.'), "{}", advice.next);
         }
+    }
+
+    #[test]
+    fn time_left_is_never_more_exact_than_it_is_known() {
+        assert_eq!(remaining(1_200.0), "a few seconds left");
+        assert_eq!(remaining(31_000.0), "about 35 s left");
+        assert_eq!(remaining(70_000.0), "about a minute left");
+        assert_eq!(remaining(250_000.0), "about 4 min left");
+        assert_eq!(remaining(3.6e6), "about an hour left");
+        assert_eq!(remaining(9e6), "about 2.5 hours left");
     }
 }

@@ -1,7 +1,6 @@
 //! Files that a person chooses or drops, and the page's own samples.
 
 use super::{Buffer, reason};
-use gloo::events::{EventListener, EventListenerOptions};
 use thiserror::Error;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -83,22 +82,28 @@ impl SoundFile {
         })
     }
 
-    /// The first file that an `<input type=file>` holds; the input is emptied,
-    /// so that choosing the same file again is noticed.
-    pub fn from_input(input: &web_sys::HtmlInputElement) -> Option<SoundFile> {
-        let file = input.files()?.get(0)?;
+    /// The files that an `<input type=file>` holds; the input is emptied, so
+    /// that choosing the same file again is noticed.
+    pub fn from_input(input: &web_sys::HtmlInputElement) -> Vec<SoundFile> {
+        let list = input.files();
+        let files = list
+            .iter()
+            .flat_map(|list| (0..list.length()).filter_map(|i| list.get(i)))
+            .map(|file| SoundFile::from_file(file, None))
+            .collect();
         input.set_value("");
-        Some(SoundFile::from_file(file))
+        files
     }
 
-    fn from_file(file: web_sys::File) -> SoundFile {
+    /// A file of the person's; `path` is its place in a folder that was given.
+    pub(super) fn from_file(file: web_sys::File, path: Option<String>) -> SoundFile {
         SoundFile {
-            name: file.name(),
+            name: path.unwrap_or_else(|| file.name()),
             blob: file.into(),
         }
     }
 
-    /// The file's name, without its folder.
+    /// The file's name, within the folder that was given, if one was.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -129,61 +134,4 @@ impl SoundFile {
             .map_err(unreadable)?;
         Ok(Buffer::from_js(bytes.dyn_into().map_err(unreadable)?))
     }
-}
-
-/// Takes files dropped anywhere on the window, as long as the page lives.
-/// `on_hover` hears whether something is held over the window; of several
-/// files dropped at once the first is taken.
-pub fn accept_drops(
-    on_hover: impl Fn(bool) + Clone + 'static,
-    on_drop: impl Fn(Result<SoundFile, FileError>) + 'static,
-) {
-    let Some(window) = web_sys::window() else {
-        return;
-    };
-    let listen = |event: &'static str, heard: Box<dyn Fn(&web_sys::DragEvent)>| {
-        EventListener::new_with_options(
-            &window,
-            event,
-            EventListenerOptions::enable_prevent_default(),
-            move |event| {
-                if let Some(event) = event.dyn_ref::<web_sys::DragEvent>() {
-                    heard(event);
-                }
-            },
-        )
-        .forget();
-    };
-    let hover = on_hover.clone();
-    listen(
-        "dragover",
-        Box::new(move |event| {
-            // Without this the browser would open the file instead.
-            event.prevent_default();
-            hover(true);
-        }),
-    );
-    let hover = on_hover.clone();
-    listen(
-        "dragleave",
-        Box::new(move |event| {
-            // Leaving one element for another also fires; only leaving the
-            // window has nowhere to go.
-            if event.related_target().is_none() {
-                hover(false);
-            }
-        }),
-    );
-    listen(
-        "drop",
-        Box::new(move |event| {
-            event.prevent_default();
-            on_hover(false);
-            let file = event
-                .data_transfer()
-                .and_then(|transfer| transfer.files())
-                .and_then(|files| files.get(0));
-            on_drop(file.map(SoundFile::from_file).ok_or(FileError::NoFile));
-        }),
-    );
 }

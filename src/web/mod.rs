@@ -6,6 +6,7 @@ pub mod buffer;
 pub mod capture;
 pub mod decode;
 pub mod download;
+pub mod drops;
 pub mod files;
 pub mod microphones;
 pub mod playback;

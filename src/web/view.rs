@@ -41,3 +41,14 @@ pub fn focus(element_id: &str) {
         let _ = element.focus();
     }
 }
+
+/// How many cores the browser owns up to; two where it says nothing.
+pub fn n_cores() -> usize {
+    let cores = web_sys::window().map(|window| window.navigator().hardware_concurrency());
+    cores.map_or(2, |cores| cores as usize)
+}
+
+/// The time on a clock of its own, milliseconds.
+pub fn now_ms() -> f64 {
+    js_sys::Date::now()
+}

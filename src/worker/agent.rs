@@ -78,26 +78,35 @@ impl Agent {
             Next::Work => self.take_turn(),
             Next::Fetch(url) => {
                 let agent = self.clone();
+                let file = beside(message).dyn_into::<Blob>().ok();
                 wasm_bindgen_futures::spawn_local(async move {
-                    let bytes = fetch(&agent.scope, &url).await;
-                    agent
-                        .session
-                        .borrow_mut()
-                        .model_arrived(bytes.map_err(|thrown| words(&thrown)), &mut |event| {
-                            post(&agent.scope, &event)
-                        });
+                    let arrived = match file {
+                        Some(file) => unpack(&file).await.map(|bytes| (bytes, file)),
+                        None => fetch(&agent.scope, &url).await,
+                    };
+                    agent.model_arrived(arrived);
                 });
             }
         }
     }
 
+    /// The model's file goes back to the page, which gives it to other workers.
+    fn model_arrived(&self, arrived: Result<(Vec<u8>, Blob), JsValue>) {
+        let (bytes, file) = match arrived {
+            Ok((bytes, file)) => (Ok(bytes), Some(file)),
+            Err(thrown) => (Err(words(&thrown)), None),
+        };
+        self.session
+            .borrow_mut()
+            .model_arrived(bytes, &mut |event| match (&event, &file) {
+                (Event::Ready { .. }, Some(file)) => post_beside(&self.scope, &event, Some(file)),
+                _ => post(&self.scope, &event),
+            });
+    }
+
     /// Gives back what does not concern the line from the microphone.
     fn receive_live(&self, request: Request, message: &MessageEvent) -> Option<Request> {
-        let port = message
-            .data()
-            .dyn_into::<Array>()
-            .ok()
-            .and_then(|parts| parts.get(1).dyn_into::<MessagePort>().ok());
+        let port = beside(message).dyn_into::<MessagePort>().ok();
         let scope = self.scope.clone();
         live_line::receive(
             &mut self.line.borrow_mut(),
@@ -133,7 +142,7 @@ impl Agent {
 fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
     let parts = message.data().dyn_into::<Array>().ok()?;
     let request: Request = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
-    let beside = parts.get(1);
+    let beside = beside(message);
     // What did not come as it should is not there, and the answer says so.
     let audio = match &request {
         Request::AnalyzeFile { .. } => beside
@@ -151,15 +160,37 @@ fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
     Some((request, audio))
 }
 
+/// What came beside a request; undefined where nothing did.
+fn beside(message: &MessageEvent) -> JsValue {
+    message
+        .data()
+        .dyn_into::<Array>()
+        .map_or(JsValue::UNDEFINED, |parts| parts.get(1))
+}
+
 fn post(scope: &DedicatedWorkerGlobalScope, event: &Event) {
+    post_beside(scope, event, None);
+}
+
+/// Sends `[event as JSON, file?]`.
+fn post_beside(scope: &DedicatedWorkerGlobalScope, event: &Event, file: Option<&Blob>) {
     let json = serde_json::to_string(event).expect("events are plain data");
-    if let Err(thrown) = scope.post_message(&JsValue::from_str(&json)) {
+    let message = Array::of1(&JsValue::from_str(&json));
+    if let Some(file) = file {
+        message.push(file);
+    }
+    if let Err(thrown) = scope.post_message(&message) {
         web_sys::console::error_1(&thrown);
     }
 }
 
+async fn unpack(file: &Blob) -> Result<Vec<u8>, JsValue> {
+    let bytes = JsFuture::from(file.array_buffer()).await?;
+    Ok(Uint8Array::new(&bytes).to_vec())
+}
+
 /// Fetches a file piece by piece and tells how much has arrived.
-async fn fetch(scope: &DedicatedWorkerGlobalScope, url: &str) -> Result<Vec<u8>, JsValue> {
+async fn fetch(scope: &DedicatedWorkerGlobalScope, url: &str) -> Result<(Vec<u8>, Blob), JsValue> {
     let response: Response = JsFuture::from(scope.fetch_with_str(url))
         .await?
         .dyn_into()?;
@@ -171,14 +202,14 @@ async fn fetch(scope: &DedicatedWorkerGlobalScope, url: &str) -> Result<Vec<u8>,
         .get("content-length")?
         .and_then(|length| length.parse().ok());
     let mut bytes = Vec::new();
-    let Some(body) = response.body() else {
-        return Ok(bytes);
-    };
+    let body = response.body().ok_or("the answer is empty")?;
     let reader: web_sys::ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
     loop {
         let piece = JsFuture::from(reader.read()).await?;
         if Reflect::get(&piece, &"done".into())?.is_truthy() {
-            return Ok(bytes);
+            let parts = Array::of1(&Uint8Array::from(&bytes[..]));
+            let file = Blob::new_with_u8_array_sequence(&parts)?;
+            return Ok((bytes, file));
         }
         let piece: Uint8Array = Reflect::get(&piece, &"value".into())?.dyn_into()?;
         let filled = bytes.len();

@@ -6,13 +6,14 @@ use super::session::version_mismatch;
 use crate::analysis::live::Moment;
 use crate::analysis::{Analysis, AnalyzeError};
 use crate::model::shipped;
-use crate::web::{Buffer, Feed, SoundFile};
+use crate::web::{Buffer, Feed, SoundFile, decode};
 use gloo::timers::callback::Timeout;
 use js_sys::Array;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 /// The worker's first script, relative to the page.
 const WORKER_URL: &str = "worker-loader.js";
@@ -84,6 +85,13 @@ pub enum Sound {
     },
 }
 
+/// A model's file in the browser's keeping, once it has been fetched.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    name: String,
+    file: Blob,
+}
+
 /// A handle on the engine. Clones share it.
 #[derive(Clone)]
 pub struct Client(Rc<RefCell<Inner>>);
@@ -94,17 +102,31 @@ struct Inner {
     state: EngineState,
     /// Name of the model that answers, or will.
     model: String,
+    /// The file of the last model that was ready: a worker that takes
+    /// another's place need not fetch it again.
+    model_file: Option<ModelFile>,
     /// Name of the model that is to take its place.
     next_model: Option<String>,
     n_restarts_left: u32,
     last_job: JobId,
-    /// The one job there may be, with its sound until that is handed over.
-    job: Option<(JobId, Option<Sound>)>,
+    /// The one job there may be.
+    job: Option<Job>,
+    /// Whether the job is held.
+    paused: bool,
     /// The voice that is followed, if one is.
     live: Option<JobId>,
     deadline: Option<Timeout>,
     /// The job that is being broken off, and how long that may take.
     cancelling: Option<(JobId, Timeout)>,
+}
+
+/// What is under way.
+struct Job {
+    id: JobId,
+    /// Its sound, until that is handed over.
+    sound: Option<Sound>,
+    /// The file, until the browser's own decoder has been asked about it.
+    file: Option<SoundFile>,
 }
 
 /// A worker and the ears on it, which must live as long.
@@ -126,21 +148,51 @@ impl Client {
     /// Starts the engine with a model of [`shipped::NAMES`]. `tell` hears
     /// everything that happens to it.
     pub fn start(model: &str, tell: impl Fn(Update) + 'static) -> Client {
-        let client = Client(Rc::new(RefCell::new(Inner {
+        let client = Client::idle(model, tell);
+        client.spawn();
+        client
+    }
+
+    /// Starts an engine with a model that another has fetched.
+    pub fn start_with(model: ModelFile, tell: impl Fn(Update) + 'static) -> Client {
+        let client = Client::idle(&model.name, tell);
+        client.0.borrow_mut().model_file = Some(model);
+        client.spawn();
+        client
+    }
+
+    fn idle(model: &str, tell: impl Fn(Update) + 'static) -> Client {
+        Client(Rc::new(RefCell::new(Inner {
             tell: Rc::new(tell),
             worker: None,
             state: EngineState::Starting,
             model: model.to_owned(),
+            model_file: None,
             next_model: None,
             n_restarts_left: N_RESTARTS,
             last_job: JobId(0),
             job: None,
+            paused: false,
             live: None,
             deadline: None,
             cancelling: None,
-        })));
-        client.spawn();
-        client
+        })))
+    }
+
+    /// The file of the model that answers, once it does.
+    pub fn model_file(&self) -> Option<ModelFile> {
+        let inner = self.0.borrow();
+        let file = inner.model_file.clone();
+        file.filter(|file| inner.state == EngineState::Ready && file.name == inner.model)
+    }
+
+    /// Ends the worker for good.
+    pub fn end(&self) {
+        let mut inner = self.0.borrow_mut();
+        inner.job = None;
+        inner.cancelling = None;
+        inner.deadline = None;
+        inner.worker = None;
     }
 
     /// Starts the engine anew after it failed.
@@ -174,13 +226,15 @@ impl Client {
     /// Asks the worker for a model.
     fn load(&self, name: &str) {
         self.enter(EngineState::Loading { fraction: None });
+        let kept = self.0.borrow().model_file.clone();
+        let kept = kept.filter(|kept| kept.name == name);
         self.post(
             &Request::Start {
                 protocol: PROTOCOL_VERSION,
                 // Relative to the worker's script.
                 model_url: shipped::file(name),
             },
-            None,
+            kept.as_ref().map(|kept| kept.file.as_ref()),
         );
     }
 
@@ -204,7 +258,16 @@ impl Client {
         let failed = {
             let mut inner = self.0.borrow_mut();
             inner.last_job.0 += 1;
-            inner.job = Some((inner.last_job, Some(sound)));
+            let file = match &sound {
+                Sound::File(file) => Some(file.clone()),
+                Sound::Samples { .. } => None,
+            };
+            inner.job = Some(Job {
+                id: inner.last_job,
+                sound: Some(sound),
+                file,
+            });
+            inner.paused = false;
             matches!(inner.state, EngineState::Failed { .. })
         };
         if failed {
@@ -250,7 +313,12 @@ impl Client {
     /// itself ends it after the step it is at.
     pub fn cancel(&self) {
         let job = self.0.borrow_mut().job.take();
-        let Some((job, None)) = job else {
+        let Some(Job {
+            id: job,
+            sound: None,
+            ..
+        }) = job
+        else {
             return;
         };
         let client = self.clone();
@@ -263,16 +331,21 @@ impl Client {
 
     /// Holds the job, or takes it up again.
     pub fn pause(&self, paused: bool) {
-        let Some((job, None)) = self.0.borrow().job else {
-            return;
+        let handed_over = {
+            let mut inner = self.0.borrow_mut();
+            inner.paused = paused;
+            let job = inner.job.as_ref().filter(|job| job.sound.is_none());
+            job.map(|job| job.id)
         };
-        self.post(
-            &match paused {
-                true => Request::Pause { job },
-                false => Request::Resume { job },
-            },
-            None,
-        );
+        if let Some(job) = handed_over {
+            self.post(
+                &match paused {
+                    true => Request::Pause { job },
+                    false => Request::Resume { job },
+                },
+                None,
+            );
+        }
     }
 
     fn spawn(&self) {
@@ -296,12 +369,13 @@ impl Client {
         let worker = Worker::new_with_options(WORKER_URL, &options)?;
         let client = self.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-            let event = message
-                .data()
+            let parts: Array = message.data().unchecked_into();
+            let event = parts
+                .get(0)
                 .as_string()
                 .and_then(|json| serde_json::from_str::<Event>(&json).ok());
             match event {
-                Some(event) => client.hear(event),
+                Some(event) => client.hear(event, parts.get(1)),
                 None => client.fail("the worker speaks another language; reload the page"),
             }
         });
@@ -324,7 +398,8 @@ impl Client {
         })
     }
 
-    fn hear(&self, event: Event) {
+    /// Hears an event and what came beside it.
+    fn hear(&self, event: Event, beside: JsValue) {
         match event {
             Event::Hello { protocol } if protocol == PROTOCOL_VERSION => {
                 let model = self.0.borrow().model.clone();
@@ -345,6 +420,10 @@ impl Client {
                     let mut inner = self.0.borrow_mut();
                     inner.next_model = None;
                     inner.model = model.clone();
+                    inner.model_file = beside.dyn_into().ok().map(|file| ModelFile {
+                        name: model.clone(),
+                        file,
+                    });
                 }
                 self.tell(Update::Model(model));
                 self.enter(EngineState::Ready);
@@ -375,12 +454,52 @@ impl Client {
                 }
             }
             Event::Done { job, analysis } => self.finish(job, Update::Done(analysis)),
-            Event::Failed { job, error } => self.finish(job, Update::Failed(error)),
+            Event::Failed { job, error } => {
+                if !self.try_browser(job, &error) {
+                    self.finish(job, Update::Failed(error));
+                }
+            }
         }
     }
 
     fn is_current(&self, job: JobId) -> bool {
-        matches!(self.0.borrow().job, Some((current, _)) if current == job)
+        self.0.borrow().job.as_ref().is_some_and(|j| j.id == job)
+    }
+
+    /// Has the browser decode what the engine cannot read, once a file.
+    fn try_browser(&self, id: JobId, error: &AnalyzeError) -> bool {
+        if !matches!(
+            error,
+            AnalyzeError::NotAudio | AnalyzeError::UnsupportedCodec { .. }
+        ) {
+            return false;
+        }
+        let file = {
+            let mut inner = self.0.borrow_mut();
+            let job = inner.job.as_mut().filter(|job| job.id == id);
+            job.and_then(|job| job.file.take())
+        };
+        let Some(file) = file else {
+            return false;
+        };
+        let (client, error) = (self.clone(), error.clone());
+        spawn_local(async move {
+            let decoded = decode::decode(&file).await;
+            if !client.is_current(id) {
+                return;
+            }
+            let Ok(recording) = decoded else {
+                return client.finish(id, Update::Failed(error));
+            };
+            if let Some(job) = &mut client.0.borrow_mut().job {
+                job.sound = Some(Sound::Samples {
+                    samples: Buffer::from_samples(&recording.samples),
+                    sample_rate_hz: recording.sample_rate_hz,
+                });
+            }
+            client.send_waiting_job();
+        });
+        true
     }
 
     fn finish(&self, job: JobId, update: Update) {
@@ -407,30 +526,31 @@ impl Client {
             if inner.state != EngineState::Ready {
                 return;
             }
-            match &mut inner.job {
-                Some((job, sound)) => sound.take().map(|sound| (*job, sound)),
-                None => None,
-            }
+            let paused = inner.paused;
+            let waiting = |job: &mut Job| Some((job.id, job.sound.take()?, paused));
+            inner.job.as_mut().and_then(waiting)
         };
-        match ready {
-            Some((job, Sound::File(file))) => {
+        let Some((job, sound, paused)) = ready else {
+            return;
+        };
+        match sound {
+            Sound::File(file) => {
                 let name = file.name().to_owned();
                 self.post(&Request::AnalyzeFile { job, name }, Some(file.as_js()));
             }
-            Some((
-                job,
-                Sound::Samples {
-                    samples,
-                    sample_rate_hz,
-                },
-            )) => self.post(
+            Sound::Samples {
+                samples,
+                sample_rate_hz,
+            } => self.post(
                 &Request::AnalyzeSamples {
                     job,
                     sample_rate_hz,
                 },
                 Some(samples.as_js()),
             ),
-            None => {}
+        }
+        if paused {
+            self.post(&Request::Pause { job }, None);
         }
     }
 
@@ -464,7 +584,7 @@ impl Client {
             let again = inner.n_restarts_left > 0;
             inner.n_restarts_left = inner.n_restarts_left.saturating_sub(1);
             // A job whose sound was not handed over yet can still be done.
-            let lost = matches!(inner.job, Some((_, None)));
+            let lost = inner.job.as_ref().is_some_and(|job| job.sound.is_none());
             if lost {
                 inner.job = None;
             }

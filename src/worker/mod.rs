@@ -1,10 +1,14 @@
 //! The conversation between page and worker: [`protocol`] is the words,
 //! [`session`] what the worker does with them, one job at a time, `agent` the
-//! worker's and `client` the page's end of the line.
+//! worker's and `client` the page's end of the line. For many files there is a
+//! `pool` of workers, who does what in [`schedule`], how long it takes in
+//! [`pace`].
 
 mod job;
 pub mod live;
+pub mod pace;
 pub mod protocol;
+pub mod schedule;
 pub mod session;
 
 #[cfg(feature = "web")]
@@ -13,3 +17,5 @@ pub mod agent;
 pub mod client;
 #[cfg(feature = "web")]
 mod live_line;
+#[cfg(feature = "web")]
+pub mod pool;

@@ -312,6 +312,14 @@ impl Page {
         }
     }
 
+    /// Runs JavaScript that ends by calling its last argument.
+    pub async fn run_async(&self, script: &str) -> Value {
+        match self.client.execute_async(script, vec![]).await {
+            Ok(value) => value,
+            Err(error) => panic!("{script}: {error}"),
+        }
+    }
+
     /// The elements of this `data-testid`.
     pub async fn all(&self, id: &str) -> Vec<Element> {
         let selector = format!("[data-testid={id}]");

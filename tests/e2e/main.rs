@@ -8,6 +8,7 @@ mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 mod live;
+mod many;
 mod site;
 
 use browser::{Microphone, Page, Setup, visit};

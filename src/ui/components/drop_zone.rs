@@ -1,5 +1,5 @@
 use crate::ui::text;
-use crate::web::{FileError, SoundFile};
+use crate::web::SoundFile;
 use leptos::html::Input;
 use leptos::prelude::*;
 
@@ -10,8 +10,8 @@ pub fn DropZone(
     hovering: Signal<bool>,
     /// Whether files are taken now.
     disabled: Signal<bool>,
-    /// A file was chosen.
-    on_file: Callback<Result<SoundFile, FileError>>,
+    /// Files were chosen, at least one.
+    on_files: Callback<Vec<SoundFile>>,
 ) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let choose = move |_| {
@@ -20,8 +20,9 @@ pub fn DropZone(
         }
     };
     let chosen = move |_| {
-        if let Some(file) = input.get().and_then(|input| SoundFile::from_input(&input)) {
-            on_file.run(Ok(file));
+        let files = input.get().map(|input| SoundFile::from_input(&input));
+        if let Some(files) = files.filter(|files| !files.is_empty()) {
+            on_files.run(files);
         }
     };
     view! {
@@ -45,6 +46,7 @@ pub fn DropZone(
         </button>
         <input
             type="file"
+            multiple
             class="visually-hidden"
             data-testid="file-input"
             node_ref=input

@@ -1,5 +1,6 @@
 //! The page's parts. They take signals and callbacks and know no page.
 
+mod batch;
 mod downloads;
 mod drop_zone;
 mod engine;
@@ -9,14 +10,17 @@ mod live;
 mod mark;
 mod microphone;
 mod model_choice;
+mod partial;
 mod progress;
 mod record;
 mod samples;
 mod scores;
 mod stage;
+mod table;
 mod transport;
 mod verdict;
 
+pub use batch::{BackToBatch, BatchView};
 pub use downloads::Downloads;
 pub use drop_zone::DropZone;
 pub use engine::EngineStatus;
@@ -26,10 +30,12 @@ pub use live::LiveView;
 pub use mark::Mark;
 pub use microphone::MicrophoneChoice;
 pub use model_choice::ModelChoice;
+pub use partial::PartialResult;
 pub use progress::Progress;
 pub use record::Record;
 pub use samples::Samples;
 pub use scores::ScoreBars;
 pub use stage::Stage;
+pub use table::Table;
 pub use transport::Transport;
 pub use verdict::Verdict;

@@ -17,7 +17,11 @@ pub fn Stage(
     /// Where playback is, seconds.
     position_s: Signal<f64>,
     /// Another place was chosen, seconds.
+    #[prop(default = Callback::new(|_| ()))]
     on_seek: Callback<f64>,
+    /// Whether it is only looked at: there is nothing to play yet.
+    #[prop(default = false)]
+    still: bool,
 ) -> impl IntoView {
     let duration_s = outcome.analysis.duration_s;
     let percent = move |t: f64| format!("{:.3}%", 100.0 * (t / duration_s).clamp(0.0, 1.0));
@@ -28,8 +32,7 @@ pub fn Stage(
         format!("{:.2}", share * width)
     };
     let segments = outcome
-        .analysis
-        .utterances
+        .drawn
         .iter()
         .map(|utterance| timeline_segment(utterance, duration_s))
         .collect_view();
@@ -63,7 +66,7 @@ pub fn Stage(
                 </svg>
                 <div class="timeline">{segments}</div>
                 <div class="stage__cursor" style:left=move || percent(position_s.get())></div>
-                <Seek outcome=outcome.clone() position_s on_seek />
+                {(!still).then(|| view! { <Seek outcome=outcome.clone() position_s on_seek /> })}
             </div>
             <div class="axis" aria-hidden="true">{ticks}</div>
         </div>
