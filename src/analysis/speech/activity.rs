@@ -3,7 +3,7 @@
 //! A small network looks at 24 mel bands from two seconds before a frame to
 //! 0.4 s after it. What tells speech from music, tones and noise is how its
 //! bands rise and fall, so it sees them at ten scales of time and their
-//! deviation. `fit/` beside holds the script that made the weights.
+//! deviation.
 
 use super::HOP_SAMPLES;
 use super::network::{N_INPUTS, Network};
