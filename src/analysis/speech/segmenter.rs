@@ -28,9 +28,9 @@ const fn frames_in(seconds: f64) -> usize {
 }
 
 /// Added before the first and after the last frame of a voice: soft onsets and
-/// trailing breath belong to it. Twice this is shorter than a pause, so that
+/// trailing breath belong to it, and are lost in noise. Twice this is shorter than a pause, so that
 /// neighbours do not overlap.
-const N_PAD: usize = frames_in(0.14);
+const N_PAD: usize = frames_in(0.18);
 const N_PAUSE: usize = frames_in(PAUSE_S);
 /// Less voice than this is a cough or a click.
 const N_LEAST: usize = frames_in(0.16);
