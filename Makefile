@@ -66,8 +66,7 @@ lint: need-rust ## check formatting and lints, native and wasm
 	cargo clippy --all-features --all-targets -- -D warnings
 	cargo clippy --features web --target wasm32-unknown-unknown -- -D warnings
 
-bench: ## measure beside the peers
-	@test -x bench/run || { echo "bench/run is not there yet" >&2; exit 1; }
+bench: dist need-browser ## measure beside the peers, in one run
 	bench/run
 
 train: need-rust ## train the model on CORPORA=folder (default ../shared/corpora)
