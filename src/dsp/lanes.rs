@@ -1,5 +1,5 @@
-//! Sums in eight interleaved parts, so that a vector unit can take them; the
-//! rounding is that of the parts, better than one after another.
+//! Sums and the like in eight interleaved parts, so that a vector unit can take
+//! them; a sum's rounding is that of the parts, better than one after another.
 
 const N: usize = 8;
 
@@ -35,6 +35,20 @@ pub fn sum2(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
+/// The largest of the values, or zero; none is NaN.
+pub fn max(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let mut lanes = [0.0f32; N];
+    let chunks = values.chunks_exact(N);
+    let rest = chunks.remainder().iter().copied().fold(0.0, larger);
+    for chunk in chunks {
+        for (lane, v) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*v, *lane);
+        }
+    }
+    lanes.into_iter().fold(rest, larger)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +60,7 @@ mod tests {
             let expected = (n * n) as f32 / 2.0 - n as f32 / 2.0;
             assert_eq!(sum(&values, |v| v), expected);
             assert_eq!(sum2(&values, &[1.0; 50], |a, b| a * b), expected);
+            assert_eq!(max(&values), (n as f32 - 1.0).max(0.0));
         }
     }
 }

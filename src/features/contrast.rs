@@ -1,6 +1,6 @@
 //! How far the peaks of each octave stand above its valleys.
 
-use crate::dsp::{bin_frequencies_hz, power_to_db};
+use crate::dsp::{bin_frequencies_hz, lanes, power_to_db};
 use std::ops::Range;
 
 /// `librosa.feature.spectral_contrast` (Jiang et al. 2002): magnitude, lowest
@@ -11,9 +11,13 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Contrast {
     bands: Vec<Band>,
-    weakest: Vec<f32>,
-    strongest: Vec<f32>,
+    weakest: Vec<Lanes>,
+    strongest: Vec<Lanes>,
 }
+
+/// The best so far of every eighth value, side by side.
+type Lanes = [f32; N_LANES];
+const N_LANES: usize = 8;
 
 #[derive(Clone, Debug)]
 struct Band {
@@ -76,8 +80,8 @@ impl Contrast {
         let most = bands.iter().map(|b| b.n_quantile).max().unwrap_or(1);
         Contrast {
             bands,
-            weakest: vec![0.0; most],
-            strongest: vec![0.0; most],
+            weakest: vec![[0.0; N_LANES]; most],
+            strongest: vec![[0.0; N_LANES]; most],
         }
     }
 
@@ -89,19 +93,21 @@ impl Contrast {
         peaks: &mut [f32],
         valleys: &mut [f32],
     ) {
-        for ((band, peak), valley) in self.bands.iter().zip(peaks).zip(valleys) {
-            let weakest = &mut self.weakest[..band.n_quantile];
+        // Of a size that vectors take whole, to be logarithms at once.
+        let mut powers = [[1.0; N_BANDS + 1]; 2];
+        for (k, band) in self.bands.iter().enumerate() {
+            let magnitude = &magnitude[band.bins.clone()];
             let strongest = &mut self.strongest[..band.n_quantile];
-            weakest.fill(f32::INFINITY);
-            strongest.fill(f32::NEG_INFINITY);
-            for m in &magnitude[band.bins.clone()] {
-                keep(weakest, *m, |new, old| new < old);
-                keep(strongest, *m, |new, old| new > old);
-            }
-            let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
-            *peak = power_to_db(mean(strongest));
-            *valley = power_to_db(mean(weakest));
+            powers[0][k] = mean_of_best(magnitude, strongest, f32::NEG_INFINITY, |a, b| a > b);
+            let weakest = &mut self.weakest[..band.n_quantile];
+            powers[1][k] = mean_of_best(magnitude, weakest, f32::INFINITY, |a, b| a < b);
         }
+        powers
+            .as_flattened_mut()
+            .iter_mut()
+            .for_each(|p| *p = power_to_db(*p));
+        peaks.copy_from_slice(&powers[0][..N_BANDS]);
+        valleys.copy_from_slice(&powers[1][..N_BANDS]);
     }
 
     /// Writes the seven contrasts, decibels, zero or more, of one magnitude
@@ -110,28 +116,53 @@ impl Contrast {
     pub fn apply(&mut self, magnitude: &[f32], contrasts: &mut [f32]) {
         let mut valleys = [0.0; N_BANDS];
         self.peaks_and_valleys_db(magnitude, contrasts, &mut valleys);
-        let strongest = magnitude.iter().copied().fold(0.0, f32::max);
-        let floor_db = power_to_db(RESOLUTION * strongest);
+        let floor_db = power_to_db(RESOLUTION * lanes::max(magnitude));
         for (contrast, valley) in contrasts.iter_mut().zip(&valleys) {
             *contrast = contrast.max(floor_db) - valley.max(floor_db);
         }
     }
 }
 
-/// Puts `value` in its place among the best so far, the very best first; the
-/// last drops out. Nearly every value fails the first comparison, which is why
-/// this beats sorting.
-fn keep(best: &mut [f32], value: f32, better: impl Fn(f32, f32) -> bool) {
-    let mut at = best.len();
-    while at > 0 && better(value, best[at - 1]) {
-        at -= 1;
-        if at + 1 < best.len() {
-            best[at + 1] = best[at];
+/// Mean of the `best.len()` best of the values, of which there are at least as
+/// many; `worst` loses to every one. Lanes sort what they see into `best` by
+/// exchanges without a branch, which runs in vectors.
+fn mean_of_best(
+    values: &[f32],
+    best: &mut [Lanes],
+    worst: f32,
+    better: impl Fn(f32, f32) -> bool,
+) -> f32 {
+    best.fill([worst; N_LANES]);
+    let chunks = values.chunks_exact(N_LANES);
+    let mut last = [worst; N_LANES];
+    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    let chunks = chunks.map(|chunk| {
+        let mut lanes = [0.0; N_LANES];
+        lanes.copy_from_slice(chunk);
+        lanes
+    });
+    let sort = |places: &mut [Lanes], mut lanes: Lanes| {
+        for place in places {
+            for (kept, new) in place.iter_mut().zip(&mut lanes) {
+                let (old, value) = (*kept, *new);
+                let wins = better(value, old);
+                *kept = if wins { value } else { old };
+                *new = if wins { old } else { value };
+            }
+        }
+    };
+    chunks.chain([last]).for_each(|lanes| sort(best, lanes));
+    // The upper half of the lanes into the lower, until one lane has it all.
+    let mut n_lanes = N_LANES;
+    while n_lanes > 1 {
+        n_lanes /= 2;
+        for i in 0..best.len() {
+            let mut lanes = [worst; N_LANES];
+            lanes[..n_lanes].copy_from_slice(&best[i][n_lanes..2 * n_lanes]);
+            sort(&mut best[i..], lanes);
         }
     }
-    if at < best.len() {
-        best[at] = value;
-    }
+    best.iter().map(|lanes| lanes[0]).sum::<f32>() / best.len() as f32
 }
 
 #[cfg(test)]
@@ -164,11 +195,15 @@ mod tests {
     #[test]
     fn the_extremes_are_those_of_a_sorted_band() {
         let values: Vec<f32> = (0..500u32).map(|i| (i * 7_919 % 500) as f32).collect();
-        let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-        for v in values {
-            keep(&mut low, v, |new, old| new < old);
-            keep(&mut high, v, |new, old| new > old);
+        for n in 1..=12 {
+            let mut sorted = values[..60].to_vec();
+            sorted.sort_by(f32::total_cmp);
+            let mean = |best: &[f32]| best.iter().sum::<f32>() / n as f32;
+            let mut best = vec![[0.0; N_LANES]; n];
+            let low = mean_of_best(&values[..60], &mut best, f32::INFINITY, |a, b| a < b);
+            let high = mean_of_best(&values[..60], &mut best, f32::NEG_INFINITY, |a, b| a > b);
+            assert!((low - mean(&sorted[..n])).abs() < 1e-3);
+            assert!((high - mean(&sorted[60 - n..])).abs() < 1e-3);
         }
-        assert_eq!((low, high), ([0.0, 1.0, 2.0], [499.0, 498.0, 497.0]));
     }
 }

@@ -130,7 +130,7 @@ fn frame_groups() -> FeatureConfig {
 }
 
 fn cepstra(log_mel: &FeatureMatrix) -> FeatureMatrix {
-    let dct = Dct::new(N_MELS, N_MFCC);
+    let mut dct = Dct::new(N_MELS, N_MFCC);
     let mut mfcc = FeatureMatrix::zeros(log_mel.n_frames(), N_MFCC);
     for t in 0..log_mel.n_frames() {
         dct.apply(log_mel.frame(t), mfcc.frame_mut(t));
