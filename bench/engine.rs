@@ -1,14 +1,15 @@
 //! The engine as the side-by-side page calls it.
 
+mod stack;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{LSTM, RNN, VarBuilder};
 use std::collections::HashMap;
 use undertone::features::{Extractor, FeatureConfig, FeatureGroup};
 use undertone::model::front_ends::WhisperEncoder;
-use undertone::model::header::Cell;
 use undertone::model::matmul::{PackedMatrix, Scratch};
-use undertone::model::recurrent::{PackedDirection, PackedLayer, PackedStack};
-use undertone::model::weights::{Precision, Weight, Weights};
+use undertone::model::recurrent::PackedStack;
+use undertone::model::weights::{Weight, Weights};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A planned extractor.
@@ -57,7 +58,7 @@ impl Features {
 /// Named weights, from which networks are made.
 #[wasm_bindgen]
 #[derive(Default)]
-pub struct Parameters(HashMap<String, (Vec<usize>, Vec<f32>)>);
+pub struct Parameters(stack::Named);
 
 #[wasm_bindgen]
 impl Parameters {
@@ -73,21 +74,6 @@ impl Parameters {
     }
 }
 
-impl Parameters {
-    fn weight(&self, name: &str, precision: Precision) -> Option<Weight> {
-        let (shape, values) = self.0.get(name)?;
-        Some(Weight::new(shape, values, precision))
-    }
-}
-
-fn precision(eight: bool) -> Precision {
-    if eight {
-        Precision::Eight
-    } else {
-        Precision::Full
-    }
-}
-
 /// Stacked LSTM layers, ours.
 #[wasm_bindgen]
 pub struct Recurrent(PackedStack);
@@ -95,33 +81,8 @@ pub struct Recurrent(PackedStack);
 #[wasm_bindgen]
 impl Recurrent {
     /// Layers under PyTorch's names, in full or 8-bit; `None` if one is missing.
-    pub fn pack(parameters: &Parameters, bidirectional: bool, eight: bool) -> Option<Recurrent> {
-        let suffixes: &[&str] = if bidirectional {
-            &["", "_reverse"]
-        } else {
-            &[""]
-        };
-        let direction = |layer: usize, suffix: &str| {
-            let get = |kind: &str, precision| {
-                parameters.weight(&format!("{kind}_l{layer}{suffix}"), precision)
-            };
-            let biases = get("bias_ih", Precision::Full)?.to_f32();
-            let others = get("bias_hh", Precision::Full)?.to_f32();
-            Some(PackedDirection {
-                input: get("weight_ih", precision(eight))?.pack(|i| i),
-                recurrent: get("weight_hh", precision(eight))?.pack(|i| i),
-                biases: biases.iter().zip(others).map(|(a, b)| a + b).collect(),
-            })
-        };
-        let layer = |layer: usize| {
-            let directions = suffixes.iter().map(|suffix| direction(layer, suffix));
-            Some(PackedLayer {
-                cell: Cell::Lstm,
-                directions: directions.collect::<Option<_>>()?,
-            })
-        };
-        let layers: Vec<PackedLayer> = (0..).map_while(layer).collect();
-        (!layers.is_empty()).then_some(Recurrent(PackedStack { layers }))
+    pub fn pack(parameters: &Parameters, eight: bool) -> Option<Recurrent> {
+        stack::lstm(&parameters.0, eight).map(Recurrent)
     }
 
     /// The last layer's output for one sequence `[steps, inputs]`.
@@ -198,7 +159,12 @@ impl Whisper {
     /// do not fit.
     pub fn pack(parameters: &Parameters, eight: bool) -> Option<Whisper> {
         let weights: Option<Weights> = (parameters.0.keys())
-            .map(|name| Some((name.clone(), parameters.weight(name, precision(eight))?)))
+            .map(|name| {
+                Some((
+                    name.clone(),
+                    stack::weight(&parameters.0, name, stack::precision(eight))?,
+                ))
+            })
             .collect();
         WhisperEncoder::new(&weights?).ok().map(Whisper)
     }
@@ -227,7 +193,8 @@ impl Product {
             .map(|i| (i as f32).sin())
             .collect();
         Product {
-            weights: Weight::new(&[n_outputs, n_inputs], &values, precision(eight)).pack(|i| i),
+            weights: Weight::new(&[n_outputs, n_inputs], &values, stack::precision(eight))
+                .pack(|i| i),
             x: (0..n_rows * n_inputs).map(|i| (i as f32).cos()).collect(),
             out: vec![0.0; n_rows * n_outputs],
             scratch: Scratch::default(),

@@ -107,8 +107,8 @@ export async function recurrent(peers, name, { steps, inputs, hidden, directions
   const layers = weights(inputs, hidden, 2, directions);
   const x = random([steps, inputs], 1);
   const given = parameters(layers);
-  const full = Recurrent.pack(given, directions === 2, false);
-  const eight = Recurrent.pack(given, directions === 2, true);
+  const full = Recurrent.pack(given, false);
+  const eight = Recurrent.pack(given, true);
   const candle = CandleRecurrent.build(given, 2, directions);
   const { model, output } = onnx(layers, steps, inputs, hidden);
   const theirs = await session(peers.ort, model, new peers.ort.Tensor("float32", x, [steps, 1, inputs]), output);
