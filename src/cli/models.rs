@@ -8,12 +8,13 @@ const SHIPPED: [&[u8]; shipped::NAMES.len()] = [
     include_bytes!("../../public/model/undertone.safetensors"),
     include_bytes!("../../public/model/undertone-light.safetensors"),
     include_bytes!("../../public/model/lstm.safetensors"),
+    include_bytes!("../../public/model/simple-rnn.safetensors"),
 ];
 
 /// Which model a subcommand runs.
 #[derive(clap::Args)]
 pub(super) struct Choice {
-    /// One of the built-in models (`undertone`, `undertone-light`, `lstm`) or a model file
+    /// One of the built-in models (`undertone`, `undertone-light`, `lstm`, `simple-rnn`) or a model file
     #[arg(long, default_value = shipped::DEFAULT)]
     model: String,
 }

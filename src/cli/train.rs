@@ -55,9 +55,9 @@ pub(super) struct Arguments {
     /// Passes without a better validation before stopping
     #[arg(long, default_value_t = 12)]
     patience: usize,
-    /// Altered views of each recording
-    #[arg(long, default_value_t = 3)]
-    altered: usize,
+    /// Altered views of each recording; the model's own number by default
+    #[arg(long)]
+    altered: Option<usize>,
     /// Most clips of one corpus in a pass
     #[arg(long, default_value_t = 1000)]
     clips_per_corpus: usize,
@@ -73,9 +73,9 @@ pub(super) struct Arguments {
     /// Largest learning rate of the schedule
     #[arg(long, default_value_t = 1.5e-3)]
     learning_rate: f64,
-    /// Share of values dropped
-    #[arg(long, default_value_t = 0.3)]
-    dropout: f32,
+    /// Share of values dropped; the model's own by default
+    #[arg(long)]
+    dropout: Option<f32>,
     /// Seeds of weights and order; the first for the protocol `final`
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u64>,
@@ -181,7 +181,10 @@ fn count(recordings: &[Recording]) {
 
 fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig, String> {
     let recipe = arguments.model;
-    let mut architecture = recipe.architecture(arguments.hidden, arguments.dropout);
+    let mut architecture = recipe.architecture(
+        arguments.hidden,
+        arguments.dropout.unwrap_or(recipe.dropout()),
+    );
     architecture.dense = arguments.dense.unwrap_or(architecture.dense);
     Ok(TrainingConfig {
         name: recipe.name().to_owned(),
@@ -196,7 +199,7 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         batch_size: arguments.batch.unwrap_or(recipe.batch_size()),
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
-        n_altered: arguments.altered,
+        n_altered: arguments.altered.unwrap_or(recipe.n_altered()),
         seed: 0,
     })
 }

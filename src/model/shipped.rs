@@ -6,7 +6,7 @@
 pub const DEFAULT: &str = "undertone";
 
 /// All of them, the default first.
-pub const NAMES: [&str; 3] = [DEFAULT, "undertone-light", "lstm"];
+pub const NAMES: [&str; 4] = [DEFAULT, "undertone-light", "lstm", "simple-rnn"];
 
 /// Where a model's file lies below the page.
 pub fn file(name: &str) -> String {

@@ -107,7 +107,24 @@ impl Recipe {
     pub fn epochs(self) -> usize {
         match self {
             Recipe::Lstm | Recipe::SimpleRnn => 40,
-            Recipe::Undertone | Recipe::UndertoneLight => 150,
+            Recipe::Undertone | Recipe::UndertoneLight => 100,
+        }
+    }
+
+    /// Share of values dropped.
+    pub fn dropout(self) -> f32 {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => 0.3,
+            Recipe::Undertone | Recipe::UndertoneLight => 0.4,
+        }
+    }
+
+    /// Altered views of each recording.
+    pub fn n_altered(self) -> usize {
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => 2,
+            Recipe::Undertone => 3,
+            Recipe::UndertoneLight => 1,
         }
     }
 
