@@ -8,13 +8,15 @@ use common::{VARIANTS, fixture, reference};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 use std::io::Cursor;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use undertone::analysis::speech::MAX_SPAN_S;
 use undertone::analysis::{
     Analysis, AnalyzeError, Analyzer, Notice, Options, Utterance, analyze, analyze_stream,
 };
 use undertone::audio::{Clip, ClipReader, load};
 use undertone::model::EmotionModel;
+use undertone::model::artifact::Artifact;
+use undertone::model::weights::{Precision, Weight};
 
 fn model() -> EmotionModel {
     EmotionModel::load(include_bytes!("../public/model/lstm.safetensors")).expect("the model loads")
@@ -189,5 +191,47 @@ proptest! {
     fn nor_do_bytes(bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
         // Noise is hardly ever a sound file, but may look like the start of one.
         let _ = load(bytes, "noise.mp3");
+    }
+}
+
+/// The front ends' products on 8-bit weights round their inputs; the same
+/// weights in full do not.
+#[test]
+fn eight_bit_products_move_no_score_by_a_fiftieth() {
+    let shipped: [&[u8]; 2] = [
+        include_bytes!("../public/model/undertone.safetensors"),
+        include_bytes!("../public/model/undertone-light.safetensors"),
+    ];
+    for bytes in shipped {
+        let mut artifact = Artifact::from_bytes(bytes).expect("a model");
+        let mut eight = EmotionModel::new(artifact.clone()).expect("a model");
+        for front_end in &mut artifact.front_ends {
+            let weights = front_end.iter().map(|(name, weight)| {
+                let full = Weight::new(weight.shape(), &weight.to_f32(), Precision::Full);
+                (name.clone(), full)
+            });
+            *front_end = Arc::new(weights.collect());
+        }
+        let mut full = EmotionModel::new(artifact).expect("a model");
+        let voices = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/voices");
+        let mut n_clips = 0;
+        for entry in std::fs::read_dir(voices).expect("the fixtures") {
+            let path = entry.expect("a file").path();
+            if path.extension().is_none_or(|e| e != "flac") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).expect("a clip");
+            let clip = load(bytes, "clip.flac").expect("a clip").clip;
+            let scores = [&mut eight, &mut full].map(|model| {
+                let frames = model.encode(clip.samples()).expect("frames");
+                let n = frames.n_frames();
+                *model.predict(&frames, 0..n).expect("scores").as_array()
+            });
+            for (a, b) in scores[0].iter().zip(&scores[1]) {
+                assert!((a - b).abs() < 0.02, "{}: {a} for {b}", path.display());
+            }
+            n_clips += 1;
+        }
+        assert_eq!(n_clips, 12);
     }
 }
