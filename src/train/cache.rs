@@ -7,10 +7,9 @@ use half::slice::HalfFloatSliceExt;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// Raised whenever the same recording is altered or encoded differently.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Where `undertone train` keeps encoded recordings unless told otherwise:
 /// `undertone` in the user's cache folder (the XDG base directories).
@@ -31,16 +30,14 @@ pub struct Key {
 }
 
 impl Key {
-    /// Names a file by its path, length and time of change.
+    /// Names a file by what is in it, wherever it lies.
     ///
     /// # Errors
-    /// If the file cannot be found.
+    /// If the file cannot be read.
     pub fn new(path: &Path, seed: u64) -> io::Result<Key> {
-        let metadata = path.metadata()?;
-        let changed = metadata.modified()?.duration_since(UNIX_EPOCH);
-        let changed_ns = changed.map_or(0, |d| d.as_nanos());
+        let digest = Sha256::digest(std::fs::read(path)?);
         Ok(Key {
-            recording: format!("{} {} {changed_ns}", path.display(), metadata.len()),
+            recording: hex(&digest),
             seed,
         })
     }
@@ -72,7 +69,7 @@ impl Cache {
     /// Below `folder`, one folder for each way to encode.
     pub fn new(folder: &Path, encoder: &str) -> Cache {
         Cache {
-            folder: folder.join(hex(&format!("{VERSION} {encoder}"))),
+            folder: folder.join(name(&format!("{VERSION} {encoder}"))),
         }
     }
 
@@ -127,15 +124,19 @@ impl Cache {
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        let name = hex(&key.recording);
+        let name = name(&key.recording);
         // Folders of some hundred files each.
         self.folder.join(&name[..2]).join(&name[2..])
     }
 }
 
-fn hex(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest[..16].iter().map(|b| format!("{b:02x}")).collect()
+/// A file's name that stands for a text of any length.
+fn name(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes())[..16])
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]
