@@ -4,7 +4,7 @@ use super::models::Choice;
 use super::{Outcome, progress_bar, write};
 use crate::analysis::Options;
 use crate::model::Artifact;
-use crate::train::corpora;
+use crate::train::corpora::{self, Sex};
 use crate::train::evaluate::{Conditions, Evaluation, Known, evaluate};
 use crate::train::noise::Noise;
 use clap::Args;
@@ -76,15 +76,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line a corpus, then each corpus's classes and confusions.
+/// A line a corpus (UAR of women and of men apart), then each corpus's classes and confusions.
 fn print(evaluation: &Evaluation) {
     println!(
-        "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7}",
-        "corpus", "clips", "skipped", "speakers", "accuracy", "UAR", "ECE"
+        "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7}",
+        "corpus", "clips", "skipped", "speakers", "accuracy", "UAR", "ECE", "women", "men"
     );
     for (name, report) in &evaluation.corpora {
+        let [women, men] = [Sex::Female, Sex::Male].map(|sex| {
+            let own = report.metrics.uar_by_sex.get(&sex);
+            own.map_or("–".to_owned(), |uar| format!("{uar:.3}"))
+        });
         println!(
-            "{name:<12} {:>6} {:>8} {:>9} {:>9.3} {:>7.3} {:>7.3}",
+            "{name:<12} {:>6} {:>8} {:>9} {:>9.3} {:>7.3} {:>7.3} {women:>7} {men:>7}",
             report.clips,
             report.skipped,
             report.speakers,

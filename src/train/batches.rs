@@ -244,6 +244,7 @@ mod tests {
             path: Default::default(),
             duration_s: 1.0,
             emotion,
+            sex: None,
             views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1).into()],
             rows_are_clips: false,
         }

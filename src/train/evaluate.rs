@@ -210,6 +210,7 @@ fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {
             Some(Outcome {
                 truth: recording.emotion?,
                 scores: restrict(&analysis.as_ref()?.scores, &classes),
+                sex: recording.sex,
             })
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use super::augment::altered;
 use super::cache::{Cache, Key};
-use super::corpora::Recording;
+use super::corpora::{Recording, Sex};
 use super::frames::Frames;
 use super::noise::Talkers;
 use crate::audio::{self, SAMPLE_RATE_HZ};
@@ -43,6 +43,8 @@ pub struct Example {
     pub duration_s: f64,
     /// The label.
     pub emotion: Emotion,
+    /// The speaker's sex, where the corpus says.
+    pub sex: Option<Sex>,
     /// The recording itself, then its altered views: what
     /// [`crate::model::normalize::columns`] makes of each.
     pub views: Vec<Frames>,
@@ -192,6 +194,7 @@ impl Examples {
                         path: recording.path.clone(),
                         duration_s: n_steps as f64 * preparation.step_s(),
                         emotion,
+                        sex: recording.sex,
                         views,
                         rows_are_clips: preparation.architecture.pooling == Pooling::Statistics,
                     })
@@ -340,6 +343,7 @@ mod tests {
             speaker: "a".into(),
             path: "a.wav".into(),
             emotion: Some(emotion),
+            sex: None,
         }
     }
 

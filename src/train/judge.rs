@@ -144,6 +144,7 @@ pub fn judge(
                     .push(Outcome {
                         truth: example.emotion,
                         scores: restrict(&scores, &classes),
+                        sex: example.sex,
                     });
             }
         }

@@ -1,5 +1,6 @@
 //! Figures of merit.
 
+use super::corpora::Sex;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Outcome {
     pub truth: Emotion,
     /// Probabilities, zero for classes out of question.
     pub scores: Scores,
+    /// Whose voice it is, where that is known.
+    pub sex: Option<Sex>,
 }
 
 /// Precision, recall and F1 of one class, each `0..=1`.
@@ -41,6 +44,9 @@ pub struct Metrics {
     pub ece: f64,
     /// Unweighted average recall of the surest 80 % of the clips, `0..=1`.
     pub uar_at_80: f64,
+    /// Unweighted average recall of women and of men, where the corpus tells
+    /// them apart.
+    pub uar_by_sex: BTreeMap<Sex, f64>,
     /// By class.
     pub per_class: BTreeMap<Emotion, ClassMetrics>,
     /// Rows truth, columns answer, both in the order of `classes`.
@@ -82,6 +88,7 @@ impl Metrics {
             uar: heard.iter().sum::<f64>() / heard.len().max(1) as f64,
             ece: expected_calibration_error(outcomes),
             uar_at_80: recall_of(&surest(outcomes, 0.8)),
+            uar_by_sex: by_sex(outcomes),
             confusion: classes
                 .iter()
                 .map(|t| {
@@ -110,6 +117,17 @@ fn recall_of(outcomes: &[Outcome]) -> f64 {
         .map(|c| c.1 as f64 / c.0 as f64)
         .collect();
     shown.iter().sum::<f64>() / shown.len().max(1) as f64
+}
+
+fn by_sex(outcomes: &[Outcome]) -> BTreeMap<Sex, f64> {
+    let mut parts: BTreeMap<Sex, Vec<Outcome>> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Some(sex) = outcome.sex {
+            parts.entry(sex).or_default().push(*outcome);
+        }
+    }
+    let recalls = parts.into_iter().map(|(sex, own)| (sex, recall_of(&own)));
+    recalls.collect()
 }
 
 /// The share of the outcomes with the highest confidence.
@@ -198,7 +216,28 @@ mod tests {
         Outcome {
             truth,
             scores: Scores::from_weights(weights),
+            sex: None,
         }
+    }
+
+    #[test]
+    fn women_and_men_are_measured_apart() {
+        use Emotion::{Happy, Sad};
+        let of = |sex, answer| Outcome {
+            sex,
+            ..outcome(Sad, answer, 0.9)
+        };
+        let m = Metrics::of(
+            &[
+                of(Some(Sex::Female), Sad),
+                of(Some(Sex::Male), Happy),
+                of(Some(Sex::Male), Sad),
+                of(None, Happy),
+            ],
+            &[Happy, Sad],
+        );
+        let expected = BTreeMap::from([(Sex::Female, 1.0), (Sex::Male, 0.5)]);
+        assert_eq!(m.uar_by_sex, expected);
     }
 
     #[test]

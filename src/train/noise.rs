@@ -200,6 +200,7 @@ mod tests {
             speaker: speaker.into(),
             path: format!("{speaker}.wav").into(),
             emotion: None,
+            sex: None,
         }
     }
 

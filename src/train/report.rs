@@ -1,6 +1,7 @@
 //! What a protocol found, as JSON for programs, as Markdown and a picture for
 //! people.
 
+use super::corpora::Sex;
 use super::judge::Knowledge;
 use super::metrics::{Bin, Covered, Metrics, Outcome, reliability, risk_coverage};
 use super::protocol::{Protocol, Run};
@@ -29,7 +30,7 @@ pub struct Report {
 }
 
 /// A corpus over the runs in which it was tested.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mean {
     /// Runs.
     pub runs: usize,
@@ -43,6 +44,9 @@ pub struct Mean {
     pub ece: f64,
     /// Unweighted average recall of the surest 80 %.
     pub uar_at_80: f64,
+    /// Unweighted average recall of women and of men, over the runs that tested
+    /// them.
+    pub uar_by_sex: BTreeMap<Sex, f64>,
 }
 
 impl Mean {
@@ -58,6 +62,16 @@ impl Mean {
             accuracy: over(|m| m.accuracy),
             ece: over(|m| m.ece),
             uar_at_80: over(|m| m.uar_at_80),
+            uar_by_sex: [Sex::Female, Sex::Male]
+                .into_iter()
+                .filter_map(|sex| {
+                    let own: Vec<f64> = metrics
+                        .iter()
+                        .filter_map(|m| m.uar_by_sex.get(&sex).copied())
+                        .collect();
+                    (!own.is_empty()).then(|| (sex, own.iter().sum::<f64>() / own.len() as f64))
+                })
+                .collect(),
         }
     }
 }
@@ -110,12 +124,16 @@ impl Report {
         );
         for (knowledge, corpora) in &self.means {
             let _ = writeln!(out, "## {}\n", sentence_case(knowledge.name()));
-            out += "| corpus | runs | UAR | ± | accuracy | ECE | UAR of the surest 80 % |\n";
-            out += "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+            out += "| corpus | runs | UAR | ± | accuracy | ECE | UAR of the surest 80 % | UAR of women | of men |\n";
+            out += "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
             for (corpus, m) in corpora {
+                let [women, men] = [Sex::Female, Sex::Male].map(|sex| {
+                    let own = m.uar_by_sex.get(&sex);
+                    own.map_or("–".to_owned(), |uar| format!("{uar:.3}"))
+                });
                 let _ = writeln!(
                     out,
-                    "| {corpus} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+                    "| {corpus} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {women} | {men} |",
                     m.runs, m.uar, m.uar_deviation, m.accuracy, m.ece, m.uar_at_80
                 );
             }
@@ -269,6 +287,7 @@ mod tests {
                 Outcome {
                     truth: Emotion::Sad,
                     scores: Scores::from_weights(weights),
+                    sex: Some(Sex::Female),
                 }
             })
             .collect();
@@ -286,13 +305,14 @@ mod tests {
     fn runs_are_averaged_and_told() {
         let runs = vec![run("0", 4), run("1", 2)];
         let report = Report::new(Protocol::SpeakerIndependent, "small", runs);
-        let mean = report.means[&Knowledge::Stranger]["x"];
+        let mean = &report.means[&Knowledge::Stranger]["x"];
         assert_eq!((mean.runs, mean.uar, mean.uar_deviation), (2, 0.75, 0.25));
         // All are 70 % sure, and six of eight are right.
         assert_eq!(report.reliability.len(), 1);
         assert_eq!(report.reliability[0].accuracy, 0.75);
         let text = report.to_markdown("small.svg");
         assert!(text.contains("| x | 2 | 0.750 | 0.250 |"), "{text}");
+        assert!(text.contains("| 0.750 | – |"), "{text}");
         assert!(text.contains("| sad |") && text.contains("small.svg"));
         assert_eq!(report.to_svg().matches("<circle").count(), 1);
     }

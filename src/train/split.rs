@@ -153,6 +153,7 @@ mod tests {
                 path: format!("{corpus}{speaker}").into(),
                 speaker,
                 emotion: Some(Emotion::Sad),
+                sex: None,
             })
             .collect()
     }

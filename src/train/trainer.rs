@@ -461,6 +461,7 @@ fn by_corpus(
             .map(|(e, l)| Outcome {
                 truth: e.emotion,
                 scores: Scores::from_logits(masked(l, corpus)),
+                sex: e.sex,
             })
             .collect();
         if !outcomes.is_empty() {
@@ -561,6 +562,7 @@ mod tests {
             path: PathBuf::new(),
             duration_s: 1.0,
             emotion,
+            sex: None,
             views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
             rows_are_clips: false,
         }

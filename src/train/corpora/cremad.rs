@@ -29,5 +29,6 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: actor.to_owned(),
         emotion: Some(emotion),
+        sex: None,
     })
 }

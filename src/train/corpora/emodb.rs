@@ -2,7 +2,7 @@
 //! text, a letter of emotion (German initials), a version: `03a01Fa`. Boredom
 //! (L) is none of the eight classes.
 
-use super::{Grammar, Label};
+use super::{Grammar, Label, Sex};
 use crate::emotion::Emotion;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -31,5 +31,10 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: stem[..2].to_owned(),
         emotion,
+        sex: match &stem[..2] {
+            "03" | "10" | "11" | "12" | "15" => Some(Sex::Male),
+            "08" | "09" | "13" | "14" | "16" => Some(Sex::Female),
+            _ => None,
+        },
     })
 }

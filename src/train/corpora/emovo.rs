@@ -1,7 +1,7 @@
 //! EMOVO (Costantini et al. 2014, Tor Vergata): `emo-speaker-sentence`, the
 //! emotion by its Italian initials.
 
-use super::{Grammar, Label};
+use super::{Grammar, Label, Sex};
 use crate::emotion::Emotion;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -27,5 +27,6 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: speaker.to_owned(),
         emotion: Some(emotion),
+        sex: Sex::from_letter(&speaker[..1]),
     })
 }

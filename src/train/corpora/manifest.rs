@@ -1,7 +1,7 @@
 //! A table of anybody's recordings: `corpus,path,speaker,sex,emotion,seconds`,
 //! paths relative to the table.
 
-use super::{CorpusError, Recording};
+use super::{CorpusError, Recording, Sex};
 use crate::emotion::Emotion;
 use serde::Deserialize;
 use std::path::Path;
@@ -11,6 +11,8 @@ struct Row {
     corpus: String,
     path: String,
     speaker: String,
+    #[serde(default)]
+    sex: String,
     emotion: String,
 }
 
@@ -32,6 +34,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Recording>, CorpusError> {
                 speaker: row.speaker,
                 path: folder.join(row.path),
                 emotion: Emotion::from_label(&row.emotion),
+                sex: Sex::from_letter(&row.sex),
             })
         })
         .collect()
@@ -58,6 +61,7 @@ mod tests {
             ("mine", Some(Emotion::Angry))
         );
         assert_eq!(rows[1].emotion, None);
+        assert_eq!((rows[0].sex, rows[1].sex), (Some(Sex::Female), None));
         std::fs::write(&path, format!("{header}mine,a.wav\n")).expect("written");
         assert!(
             read(&path)

@@ -11,6 +11,7 @@ mod tess;
 mod vctk_noisy;
 
 use crate::emotion::Emotion;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -44,6 +45,27 @@ pub enum CorpusError {
     },
 }
 
+/// What a corpus says of a speaker; figures are told apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sex {
+    /// `f` in a manifest.
+    Female,
+    /// `m` in a manifest.
+    Male,
+}
+
+impl Sex {
+    /// Reads a manifest's `f` or `m`; anything else is unknown.
+    fn from_letter(letter: &str) -> Option<Sex> {
+        match letter.trim() {
+            "f" | "F" => Some(Sex::Female),
+            "m" | "M" => Some(Sex::Male),
+            _ => None,
+        }
+    }
+}
+
 /// One labelled recording.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recording {
@@ -55,6 +77,8 @@ pub struct Recording {
     pub path: PathBuf,
     /// The label, or `None` where it is none of the eight classes.
     pub emotion: Option<Emotion>,
+    /// The speaker's sex, where the corpus says.
+    pub sex: Option<Sex>,
 }
 
 impl Recording {
@@ -68,6 +92,7 @@ impl Recording {
 struct Label {
     speaker: String,
     emotion: Option<Emotion>,
+    sex: Option<Sex>,
 }
 
 /// A corpus whose file names carry the labels.
@@ -142,6 +167,7 @@ fn by_name(path: &Path) -> Option<Recording> {
             speaker: label.speaker,
             path: path.to_owned(),
             emotion: label.emotion,
+            sex: label.sex,
         })
     })
 }
@@ -155,6 +181,24 @@ pub fn classes<'a>(recordings: impl IntoIterator<Item = &'a Recording>) -> Vec<E
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_tell_the_sex_are_understood() {
+        let cases = [
+            ("03-01-08-02-01-01-24.wav", Some(Sex::Female)),
+            ("03-01-08-02-01-01-23.wav", Some(Sex::Male)),
+            ("OAF_back_ps.wav", Some(Sex::Female)),
+            ("03a01Fa.wav", Some(Sex::Male)),
+            ("16b10Lb.flac", Some(Sex::Female)),
+            ("pau-m1-n3.wav", Some(Sex::Male)),
+            ("gio-f3-b1.wav", Some(Sex::Female)),
+            ("1001_DFA_DIS_XX.wav", None),
+        ];
+        for (name, sex) in cases {
+            let recording = by_name(Path::new(name));
+            assert_eq!(recording.map(|r| r.sex), Some(sex), "{name}");
+        }
+    }
 
     fn label(name: &str) -> (String, String, Option<Emotion>) {
         let r = by_name(Path::new(name)).unwrap_or_else(|| panic!("{name} is not recognised"));

@@ -17,5 +17,6 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: speaker.to_owned(),
         emotion: Some(Emotion::from_label(emotion)?),
+        sex: None,
     })
 }

@@ -2,7 +2,7 @@
 //! `03-01-EE-II-SS-RR-AA`; EE the emotion, AA the actor. 03-01 is speech
 //! without a picture.
 
-use super::{Grammar, Label};
+use super::{Grammar, Label, Sex};
 use crate::emotion::Emotion;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -22,5 +22,10 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: actor.to_owned(),
         emotion: Some(*Emotion::ALL.get(code.checked_sub(1)?)?),
+        sex: Some(if actor.parse::<u8>().ok()? % 2 == 0 {
+            Sex::Female
+        } else {
+            Sex::Male
+        }),
     })
 }

@@ -1,7 +1,7 @@
 //! TESS (Pichora-Fuller & Dupuis 2020, Toronto): `OAF_word_emotion`, where
 //! `ps` is pleasant surprise. One file is misspelt `OA_…`.
 
-use super::{Grammar, Label};
+use super::{Grammar, Label, Sex};
 use crate::emotion::Emotion;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -26,5 +26,6 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: speaker.to_owned(),
         emotion: Some(emotion),
+        sex: Some(Sex::Female),
     })
 }

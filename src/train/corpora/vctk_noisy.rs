@@ -18,5 +18,6 @@ fn parse(stem: &str) -> Option<Label> {
     Some(Label {
         speaker: speaker.to_owned(),
         emotion: Some(Emotion::Neutral),
+        sex: None,
     })
 }
