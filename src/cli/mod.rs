@@ -31,7 +31,7 @@ enum Command {
     /// Print the speech features of a recording.
     Features(features::Arguments),
     /// Train a model on labelled recordings.
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Measure a model on labelled recordings.
     Evaluate(evaluate::Arguments),
     /// Convert a published network into a front end to train on.

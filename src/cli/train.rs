@@ -43,6 +43,10 @@ pub(super) struct Arguments {
     /// a recording); in the user's cache folder by default
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Folder where trainings are kept on their way: the same command goes on
+    /// where it was cut off
+    #[arg(long)]
+    checkpoints: Option<PathBuf>,
     /// Splits to run: folds 0 to 4, or corpora to leave out; all by default
     #[arg(long, value_delimiter = ',')]
     fold: Vec<String>,
@@ -201,6 +205,7 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered.unwrap_or(recipe.n_altered()),
         seed: 0,
+        checkpoints: arguments.checkpoints.clone(),
     })
 }
 

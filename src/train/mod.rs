@@ -8,9 +8,12 @@
 pub mod augment;
 pub mod batches;
 pub mod cache;
+mod calibrate;
+mod checkpoint;
 pub mod corpora;
 pub mod evaluate;
 pub mod examples;
+mod fitting;
 pub mod frames;
 pub mod import;
 pub mod judge;

@@ -1,4 +1,4 @@
-//! AdamW's surroundings: seeded weights, clipped gradients, averaged weights.
+//! Seeded weights, clipped gradients, AdamW, averaged weights.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
@@ -15,8 +15,8 @@ pub fn named(map: &VarMap) -> BTreeMap<String, Var> {
 }
 
 /// Draws every weight matrix anew, uniform within ±1/√inputs as PyTorch does
-/// for its recurrent layers, in the order of their names: the same seed gives
-/// the same network.
+/// for its recurrent layers, in the order of their names, and takes biases from
+/// zero: the same seed gives the same network.
 ///
 /// # Errors
 /// If a variable cannot be set.
@@ -28,6 +28,9 @@ pub fn seed_weights(vars: &BTreeMap<String, Var>, rng: &mut impl Rng) -> Result<
             .map(|_| rng.random_range(-bound..bound))
             .collect();
         var.set(&Tensor::from_vec(values, (rows, columns), var.device())?)?;
+    }
+    for (_, var) in vars.iter().filter(|(name, _)| name.ends_with("bias")) {
+        var.set(&var.zeros_like()?)?;
     }
     Ok(())
 }
@@ -54,8 +57,103 @@ pub fn clip(gradients: &mut GradStore, vars: &BTreeMap<String, Var>, limit: f64)
     Ok(())
 }
 
+/// AdamW (Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization",
+/// algorithm 2) with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸. Its moments can be kept and
+/// taken up again, which candle's do not allow.
+#[derive(Clone)]
+pub struct AdamW {
+    weight_decay: f64,
+    steps: usize,
+    first: BTreeMap<String, Tensor>,
+    second: BTreeMap<String, Tensor>,
+}
+
+impl AdamW {
+    const BETAS: [f64; 2] = [0.9, 0.999];
+    const EPSILON: f64 = 1e-8;
+
+    /// Before the first step.
+    pub fn new(weight_decay: f64) -> AdamW {
+        AdamW {
+            weight_decay,
+            steps: 0,
+            first: BTreeMap::new(),
+            second: BTreeMap::new(),
+        }
+    }
+
+    /// After `steps` steps that led to these moments.
+    pub fn resumed(
+        weight_decay: f64,
+        steps: usize,
+        first: BTreeMap<String, Tensor>,
+        second: BTreeMap<String, Tensor>,
+    ) -> AdamW {
+        AdamW {
+            weight_decay,
+            steps,
+            first,
+            second,
+        }
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Running means of the gradients and of their squares, by variable.
+    pub fn moments(&self) -> (&BTreeMap<String, Tensor>, &BTreeMap<String, Tensor>) {
+        (&self.first, &self.second)
+    }
+
+    /// Moves every variable that has a gradient.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn step(
+        &mut self,
+        vars: &BTreeMap<String, Var>,
+        gradients: &GradStore,
+        learning_rate: f64,
+    ) -> Result<()> {
+        self.steps += 1;
+        let [unbiased_first, unbiased_second] =
+            Self::BETAS.map(|beta| 1.0 / (1.0 - beta.powi(self.steps as i32)));
+        for (name, var) in vars {
+            let Some(gradient) = gradients.get(var) else {
+                continue;
+            };
+            let [beta_first, beta_second] = Self::BETAS;
+            let first = moved(self.first.get(name), gradient, beta_first)?;
+            let second = moved(self.second.get(name), &gradient.sqr()?, beta_second)?;
+            let scale = (second.affine(unbiased_second, 0.0)?.sqrt()? + Self::EPSILON)?;
+            let direction = first
+                .affine(unbiased_first * learning_rate, 0.0)?
+                .div(&scale)?;
+            let kept = var
+                .as_tensor()
+                .affine(1.0 - learning_rate * self.weight_decay, 0.0)?;
+            var.set(&kept.sub(&direction)?)?;
+            self.first.insert(name.clone(), first);
+            self.second.insert(name.clone(), second);
+        }
+        Ok(())
+    }
+}
+
+/// A running mean, from zero, with one more value.
+fn moved(mean: Option<&Tensor>, value: &Tensor, beta: f64) -> Result<Tensor> {
+    let new = value.affine(1.0 - beta, 0.0)?;
+    match mean {
+        Some(mean) => mean.affine(beta, 0.0)? + new,
+        None => Ok(new),
+    }
+}
+
 /// A running mean of the weights, which holds better on new voices than any
 /// single state (Polyak & Juditsky 1992).
+#[derive(Clone)]
 pub struct Average {
     decay: f64,
     n_updates: usize,
@@ -80,6 +178,20 @@ impl Average {
             n_updates: 0,
             values,
         }
+    }
+
+    /// After `n_updates` updates that led to these weights.
+    pub fn resumed(decay: f64, n_updates: usize, values: BTreeMap<String, Tensor>) -> Average {
+        Average {
+            decay,
+            n_updates,
+            values,
+        }
+    }
+
+    /// Updates done.
+    pub fn updates(&self) -> usize {
+        self.n_updates
     }
 
     /// Takes in the present weights.
@@ -112,6 +224,7 @@ impl Average {
 mod tests {
     use super::*;
     use candle_core::Device;
+    use candle_nn::Optimizer;
 
     #[test]
     fn gradients_are_scaled_to_the_limit() -> Result<()> {
@@ -122,6 +235,34 @@ mod tests {
         clip(&mut gradients, &vars, 1.0)?;
         let clipped = gradients.get(&var).expect("there").to_vec1::<f32>()?;
         assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[1] - 0.8).abs() < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn steps_are_those_of_candle() -> Result<()> {
+        let start = [3f32, -4.0, 0.5];
+        let (ours, theirs) = (
+            Var::from_slice(&start, 3, &Device::Cpu)?,
+            Var::from_slice(&start, 3, &Device::Cpu)?,
+        );
+        let vars = BTreeMap::from([("w".to_owned(), ours.clone())]);
+        let mut optimizer = AdamW::new(0.05);
+        let mut reference = candle_nn::AdamW::new(
+            vec![theirs.clone()],
+            candle_nn::ParamsAdamW {
+                lr: 0.01,
+                weight_decay: 0.05,
+                ..Default::default()
+            },
+        )?;
+        for _ in 0..50 {
+            let loss = |w: &Var| w.sqr()?.sqr()?.sum_all();
+            optimizer.step(&vars, &loss(&ours)?.backward()?, 0.01)?;
+            reference.step(&loss(&theirs)?.backward()?)?;
+        }
+        let difference = (ours.as_tensor() - theirs.as_tensor())?.abs()?.max_all()?;
+        assert!(difference.to_scalar::<f32>()? < 1e-6);
+        assert!(ours.to_vec1::<f32>()?[0] < 2.6, "it moved");
         Ok(())
     }
 
