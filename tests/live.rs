@@ -38,7 +38,7 @@ fn voices() -> Vec<Vec<f32>> {
 }
 
 fn follow(model: &EmotionModel, samples: &[f32]) -> Vec<Moment> {
-    let mut live = Live::new(model, 0.0).expect("starts");
+    let mut live = Live::new(model, Options::default(), 0.0).expect("starts");
     let steps = samples.chunks_exact((STEP_S * RATE_HZ) as usize);
     steps
         .map(|step| {
@@ -111,7 +111,7 @@ fn what_live_costs() {
     let duration_s = speech.len() as f64 / RATE_HZ;
     for name in shipped::NAMES {
         let model = model(name);
-        let mut live = Live::new(&model, 1.0).expect("starts");
+        let mut live = Live::new(&model, Options::default(), 1.0).expect("starts");
         let (mut push_s, mut ask_s, mut worst_s) = (0.0, 0.0, 0.0f64);
         for step in speech.chunks_exact((STEP_S * RATE_HZ) as usize) {
             let start = Instant::now();

@@ -296,6 +296,7 @@ impl Analyzer {
             windows: self.windows,
             waveform: self.outline.finish(),
             model: self.model.header().name.clone(),
+            options: self.options,
             notices: Vec::new(),
         })
     }

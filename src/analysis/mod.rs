@@ -98,6 +98,8 @@ pub struct Analysis {
     pub waveform: Waveform,
     /// Name of the model that answered.
     pub model: String,
+    /// How the recording was heard.
+    pub options: Options,
     /// What the reader should know besides.
     pub notices: Vec<Notice>,
 }

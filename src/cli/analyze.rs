@@ -146,8 +146,13 @@ fn print_table(name: &str, analysis: &Analysis) {
         "not sure, closest: "
     };
     let percent = 100.0 * analysis.confidence;
+    let heard = if analysis.options.denoise {
+        "noise reduced  "
+    } else {
+        ""
+    };
     println!(
-        "{name}  {:.1} s  {verdict}{} {percent:.0} %",
+        "{name}  {:.1} s  {heard}{verdict}{} {percent:.0} %",
         analysis.duration_s, analysis.label
     );
     for (emotion, p) in analysis.scores.ranked() {

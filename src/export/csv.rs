@@ -10,14 +10,15 @@ const TOO_SHORT: &str = "too short";
 /// `part` = `whole`, a row of `part` = `utterance` for each utterance and one of
 /// `part` = `window` for each window. Times in seconds, probabilities `0..=1`;
 /// `sure` is `true` or `false`, and empty for windows. An utterance too short
-/// to judge is labelled so and has no figures.
+/// to judge is labelled so and has no figures. `denoised`, the last column, is
+/// `true` where noise was reduced before anything was judged, else `false`.
 pub fn to_csv<'a>(analyses: impl IntoIterator<Item = (&'a str, &'a Analysis)>) -> String {
     let mut table = String::from("file,part,start_s,end_s,label,confidence,sure");
     for emotion in Emotion::ALL {
         table.push(',');
         table.push_str(emotion.name());
     }
-    table.push('\n');
+    table.push_str(",denoised\n");
     for (file, analysis) in analyses {
         let file = quoted(file);
         let whole = Row {
@@ -27,6 +28,7 @@ pub fn to_csv<'a>(analyses: impl IntoIterator<Item = (&'a str, &'a Analysis)>) -
             end_s: analysis.duration_s,
             scores: Some(&analysis.scores),
             sure: Some(analysis.sure),
+            denoised: analysis.options.denoise,
         };
         let utterances = analysis.utterances.iter().map(|utterance| Row {
             part: "utterance",
@@ -59,6 +61,7 @@ struct Row<'a> {
     end_s: f64,
     scores: Option<&'a Scores>,
     sure: Option<bool>,
+    denoised: bool,
 }
 
 impl Row<'_> {
@@ -85,7 +88,7 @@ impl Row<'_> {
                 table.push_str(&",".repeat(2 + N_EMOTIONS));
             }
         }
-        table.push('\n');
+        table.push_str(&format!(",{}\n", self.denoised));
     }
 }
 
@@ -107,7 +110,7 @@ fn quoted(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Utterance, Waveform, Window};
+    use crate::analysis::{Options, Utterance, Waveform, Window};
 
     #[test]
     fn every_row_has_every_column() {
@@ -130,16 +133,18 @@ mod tests {
             }],
             waveform: Waveform::default(),
             model: "m".into(),
+            options: Options { denoise: true },
             notices: Vec::new(),
         };
         let table = to_csv([("plain.wav", &analysis)]);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert!(lines.iter().all(|l| l.split(',').count() == 15), "{table}");
+        assert!(lines[0].ends_with(",denoised") && lines[1].ends_with(",true"));
+        assert!(lines.iter().all(|l| l.split(',').count() == 16), "{table}");
         assert!(lines[1].starts_with("plain.wav,whole,0.000,2.000,neutral,0.1250,false,0.1250"));
         assert_eq!(
             lines[2],
-            "plain.wav,utterance,0.000,0.300,too short,,,,,,,,,,"
+            "plain.wav,utterance,0.000,0.300,too short,,,,,,,,,,,true"
         );
         assert!(lines[3].starts_with("plain.wav,window,0.000,2.000,neutral,0.1250,,0.1250"));
     }

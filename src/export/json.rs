@@ -15,6 +15,7 @@ struct Document<'a> {
     utterances: Vec<Row<'a>>,
     windows: &'a [Window],
     model: &'a str,
+    denoised: bool,
     #[serde(skip_serializing_if = "<[Notice]>::is_empty")]
     notices: &'a [Notice],
 }
@@ -48,7 +49,8 @@ impl Row<'_> {
 /// (class → probability), `label`, `confidence`, `sure`, `utterances` (each
 /// `start_s`, `end_s`, `label`, `confidence`, `sure`, `scores`; all but the
 /// times are `null` where it is too short to judge), `windows` (each `start_s`,
-/// `end_s`, `scores`), `model`, and `notices` where there are any.
+/// `end_s`, `scores`), `model`, `denoised` (whether noise was reduced before
+/// anything was judged), and `notices` where there are any.
 pub fn to_json(file: &str, analysis: &Analysis) -> String {
     let document = Document {
         file,
@@ -60,6 +62,7 @@ pub fn to_json(file: &str, analysis: &Analysis) -> String {
         utterances: analysis.utterances.iter().map(Row::of).collect(),
         windows: &analysis.windows,
         model: &analysis.model,
+        denoised: analysis.options.denoise,
         notices: &analysis.notices,
     };
     serde_json::to_string(&document).expect("strings, numbers and lists always serialise")
@@ -68,7 +71,7 @@ pub fn to_json(file: &str, analysis: &Analysis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Verdict, Waveform};
+    use crate::analysis::{Options, Verdict, Waveform};
 
     #[test]
     fn holds_what_was_promised() {
@@ -103,6 +106,7 @@ mod tests {
             }],
             waveform: Waveform::default(),
             model: "lstm".into(),
+            options: Options { denoise: true },
             notices: Vec::new(),
         };
         let line = to_json("a \"b\".wav", &analysis);
@@ -110,6 +114,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
         assert_eq!(value["file"], "a \"b\".wav");
         assert_eq!(value["label"], "sad");
+        assert_eq!(value["denoised"], true);
         assert_eq!(value["utterances"][0]["label"], "sad");
         assert!(value["utterances"][1]["label"].is_null());
         assert_eq!(value["utterances"][1]["end_s"], 1.5);

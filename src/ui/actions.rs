@@ -48,7 +48,7 @@ impl Page {
         self.client()?.model_file()
     }
 
-    fn client(self) -> Option<Client> {
+    pub(super) fn client(self) -> Option<Client> {
         self.devices.with_value(|devices| devices.client.clone())
     }
 
@@ -64,6 +64,7 @@ impl Page {
             })
             .unwrap_or_default();
         drop(recorder);
+        self.stop_cleaning();
         if let Some(client) = self.client() {
             client.cancel();
         }
@@ -232,7 +233,15 @@ impl Page {
         });
     }
 
+    /// Analyses a sound once more.
+    pub(super) fn analyze_anew(self, sound: SoundFile, origin: Origin) {
+        self.begin();
+        self.pause();
+        self.analyze_file(sound, origin);
+    }
+
     fn analyze_file(self, sound: SoundFile, origin: Origin) {
+        self.stop_cleaning();
         self.progress.set(0.0);
         self.phase.set(Phase::Analyzing);
         self.say(text::SAID_ANALYZING);
@@ -243,7 +252,7 @@ impl Page {
         self.devices
             .update_value(|devices| devices.task = Some(task));
         if let Some(client) = self.client() {
-            client.analyze(Sound::File(sound));
+            client.analyze(Sound::File(sound), self.options());
         }
     }
 
@@ -277,6 +286,7 @@ impl Page {
                 }
             }
             Update::Failed(error) => self.fail(Fault::Analyze(error)),
+            Update::Clean(update) => self.hear_of_cleaning(update),
         }
     }
 
@@ -311,6 +321,7 @@ impl Page {
             windows: Vec::new(),
             waveform: part.waveform.lengthened(part.heard_s / duration_s),
             model: self.model.get_untracked(),
+            options: self.options(),
             notices: Vec::new(),
         };
         let outcome = Outcome::new(file, Origin::File, analysis);
@@ -326,6 +337,7 @@ impl Page {
         });
         self.playable.set(player.is_some());
         self.devices.update_value(|devices| devices.player = player);
+        self.hold_sound(sound);
         self.playing.set(false);
         self.position_s.set(0.0);
         self.partial.set(None);

@@ -3,8 +3,8 @@
 use super::actions::{RECORD_ID, RESULT_ID, STATUS_ID};
 use super::components::{
     BackToBatch, BatchView, Downloads, DropZone, EngineStatus, ErrorMessage, Legend, LiveView,
-    MicrophoneChoice, ModelChoice, PartialResult, Progress, Record, Samples, ScoreBars, Stage,
-    Transport, Utterances, Verdict,
+    MicrophoneChoice, ModelChoice, NoiseChoice, PartialResult, Progress, Record, Samples,
+    ScoreBars, Stage, Transport, Utterances, Verdict, VersionChoice,
 };
 use super::state::{Outcome, Page, Phase};
 use super::text;
@@ -19,6 +19,7 @@ pub fn App() -> impl IntoView {
     let page = Page::new();
     provide_context(page);
     page.recall_live_choices();
+    page.recall_noise();
     page.start_engine();
     drops::accept_drops(
         move |hovering| page.hovering.set(hovering),
@@ -29,6 +30,7 @@ pub fn App() -> impl IntoView {
     let busy = Signal::derive(move || {
         matches!(page.phase.get(), Phase::Recording | Phase::Analyzing)
             || page.batch.tally.get().n_left > 0
+            || page.noise.progress.with(Option::is_some)
     });
     let partial = Memo::new(move |_| page.partial.with(Option::is_some));
     let elsewhere = Memo::new(move |_| {
@@ -77,6 +79,11 @@ pub fn App() -> impl IntoView {
                     refused=page.model_refused.into()
                     disabled=busy
                     on_choose=Callback::new(move |name| page.choose_model(name))
+                />
+                <NoiseChoice
+                    reduce=page.noise.reduce.into()
+                    disabled=busy
+                    on_change=Callback::new(move |reduce| page.reduce_noise(reduce))
                 />
             </footer>
             <div class="visually-hidden" data-testid="announcer" aria-live="polite" role="status">
@@ -155,6 +162,7 @@ fn Heard(page: Page) -> impl IntoView {
             trail=live.trail.into()
             spoken=live.spoken.into()
             hindrance
+            denoised=page.noise.reduce.into()
             behind_s=live.behind_s.into()
             smoothing_s=live.smoothing_s.into()
             on_smooth=Callback::new(move |s| page.smooth_over(s))
@@ -192,6 +200,7 @@ fn Many(page: Page) -> impl IntoView {
 fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
     let scores = outcome.analysis.scores;
     let duration_s = outcome.analysis.duration_s;
+    let denoised = outcome.analysis.options.denoise;
     let file = outcome.file.clone();
     view! {
         <section
@@ -200,6 +209,7 @@ fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
             aria-label=text::RESULT
             data-testid="result"
             data-file=file
+            data-denoised=denoised.to_string()
         >
             <Verdict outcome=outcome.clone() />
             <section class="over-time" aria-labelledby="over-time-title">
@@ -215,7 +225,20 @@ fn Shown(page: Page, outcome: Arc<Outcome>) -> impl IntoView {
                     playing=page.playing.into()
                     playable=page.playable.into()
                     on_toggle=Callback::new(move |()| page.toggle_playing())
-                />
+                >
+                    {denoised
+                        .then(|| {
+                            view! {
+                                <VersionChoice
+                                    noise=page.noise
+                                    disabled=Signal::derive(move || {
+                                        page.phase.get() == Phase::Analyzing
+                                    })
+                                    on_choose=Callback::new(move |version| page.listen_to(version))
+                                />
+                            }
+                        })}
+                </Transport>
             </section>
             <Utterances
                 outcome

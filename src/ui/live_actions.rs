@@ -68,7 +68,7 @@ impl Page {
                 match recorder.feed() {
                     Ok(feed) => {
                         self.live.deaf.set(false);
-                        client.listen(&feed, smoothing_s);
+                        client.listen(&feed, self.options(), smoothing_s);
                     }
                     Err(_) => self.live.deaf.set(true),
                 }

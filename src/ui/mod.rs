@@ -25,7 +25,7 @@
 //! | `cancel-button` | breaks the analysis off; present only while analysing | |
 //! | `error` | one sentence and what to do next; present only after a failure | `data-kind` = e.g. `empty-file` `not-audio` `no-samples` `not-finite` `too-short` `silent` `damaged` `model` `mic-denied` `mic-missing` `mic-silent` |
 //! | `error-dismiss` | closes the error | |
-//! | `result` | the last result, kept until a new one; absent before the first | `data-file` = file name |
+//! | `result` | the last result, kept until a new one; absent before the first | `data-file` = file name, `data-denoised` = `true` `false` |
 //! | `result-label` | leading emotion, or "not sure" | `data-emotion`, `data-sure` = `true` `false` |
 //! | `result-confidence` | its probability in words and figures | `data-value` = `0`–`1` |
 //! | `score` | one bar, eight of them | `data-emotion`, `data-value` = `0`–`1` |
@@ -37,9 +37,14 @@
 //! | `seek` | the slider over waveform and timeline (arrow keys, Home, End) | `aria-valuenow` = seconds |
 //! | `play-button` | plays and pauses | `aria-pressed` |
 //! | `position` | where playback is, `m:ss.s / m:ss.s` | |
+//! | `versions` | which version of the sound plays; present where it was judged without its noise | `data-state` = `original` `cleaning` `cleaned` |
+//! | `version-original`, `version-cleaned` | the two to choose from | `checked` |
+//! | `cleaning` | how far the cleaned sound is; present only while it is made | |
+//! | `cleaning-fault` | why there is no cleaned sound | |
 //! | `download-json`, `download-csv` | save the result | |
 //! | `model` | which model answers | |
 //! | `model-words` | what it is, or that another could not be loaded | `data-refused` = that other's name |
+//! | `reduce-noise` | the switch of the noise reduction | `checked` |
 //! | `privacy` | the line that says nothing leaves the device | |
 //! | `batch` | many recordings; present while their table is shown | `data-state` = `running` `paused` `done`, `data-done`, `data-failed` = counts |
 //! | `batch-row` | a recording, one row each | `data-file`, `data-state` = `waiting` `working` `done` `failed` `stopped`, `data-emotion` |
@@ -60,6 +65,7 @@ mod components;
 mod live;
 mod live_actions;
 mod model_actions;
+mod noise;
 mod overview;
 mod shape;
 mod state;
@@ -67,6 +73,7 @@ mod text;
 
 pub use app::App;
 pub use live::{LiveVoice, Stretch, Trail};
+pub use noise::{Noise, Version};
 pub use state::{Fault, Origin, Outcome, Page, Phase};
 
 use leptos::prelude::*;

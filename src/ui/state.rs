@@ -3,6 +3,7 @@
 use super::axis;
 use super::batch::Batch;
 use super::live::LiveVoice;
+use super::noise::Noise;
 use super::overview::overview;
 use crate::analysis::{Analysis, AnalyzeError, Utterance};
 use crate::web::{CaptureError, FileError, Player, Recorder, SoundFile};
@@ -197,6 +198,8 @@ pub struct Page {
     pub playing: RwSignal<bool>,
     /// Whether the browser can play this sound.
     pub playable: RwSignal<bool>,
+    /// Noise reduction, and the cleaned sound.
+    pub noise: Noise,
     /// Many recordings at once.
     pub batch: Batch,
     /// What screen readers are told.
@@ -226,6 +229,7 @@ impl Page {
             position_s: RwSignal::new(0.0),
             playing: RwSignal::new(false),
             playable: RwSignal::new(true),
+            noise: Noise::new(),
             batch: Batch::new(),
             announcement: RwSignal::new(String::new()),
             devices: StoredValue::new_local(Devices::default()),

@@ -58,6 +58,17 @@ pub const HONEST: &str = "It learnt from actors and is often wrong about everyda
 
 pub const MODEL: &str = "Model";
 
+pub const REDUCE_NOISE: &str = "Reduce noise";
+pub const REDUCE_NOISE_MEANING: &str =
+    "Cleans steady noise away before listening. Helps in noise, may cost a little in quiet rooms.";
+pub const NOISE_REDUCED: &str = "Noise reduced";
+pub const VERSIONS: &str = "Which sound plays";
+pub const ORIGINAL: &str = "Original";
+pub const CLEANED: &str = "Cleaned";
+pub const CLEANING: &str = "Cleaning…";
+pub const NO_ROOM_FOR_CLEANED: &str =
+    "The browser has no room for the cleaned sound. The original is still there.";
+
 pub const RESULT: &str = "Result";
 pub const SO_FAR: &str = "What has been found so far";
 pub const NOT_SURE: &str = "Not sure";
@@ -82,6 +93,8 @@ pub const SAID_READY: &str = "The engine is ready.";
 pub const SAID_RECORDING: &str = "Recording.";
 pub const SAID_ANALYZING: &str = "Analysing.";
 pub const SAID_CANCELLED: &str = "Cancelled.";
+pub const SAID_CLEANING: &str = "Cleaning the sound.";
+pub const SAID_CLEANED: &str = "The cleaned sound plays from now on.";
 
 /// One of the page's own clips.
 pub struct Sample {
@@ -161,13 +174,32 @@ pub fn percent(p: f32) -> String {
     }
 }
 
-/// What was analysed.
+/// What was analysed, and how.
 pub fn source(outcome: &Outcome) -> String {
     let name = match outcome.origin {
         Origin::Microphone => "Your recording",
         Origin::File => outcome.file.as_str(),
     };
-    format!("{name} · {}", duration(outcome.analysis.duration_s))
+    let heard = as_heard(outcome.analysis.options.denoise);
+    format!("{name} · {}{heard}", duration(outcome.analysis.duration_s))
+}
+
+/// What is being heard now, and how.
+pub fn live(denoised: bool) -> String {
+    format!("{LIVE}{}", as_heard(denoised))
+}
+
+fn as_heard(denoised: bool) -> &'static str {
+    match denoised {
+        true => " · noise reduced",
+        false => "",
+    }
+}
+
+/// Why there is no cleaned sound.
+pub fn not_cleaned(error: &AnalyzeError) -> String {
+    let Advice { happened, next } = analyze_error(error);
+    format!("There is no cleaned sound. {happened}: {next}")
 }
 
 /// What screen readers are told of a new result.

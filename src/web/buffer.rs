@@ -18,7 +18,7 @@ impl Buffer {
         self.0.byte_length() as usize
     }
 
-    pub(super) fn from_js(buffer: ArrayBuffer) -> Buffer {
+    pub(crate) fn from_js(buffer: ArrayBuffer) -> Buffer {
         Buffer(buffer)
     }
 

@@ -33,7 +33,7 @@ pub struct SoundFile {
 }
 
 impl SoundFile {
-    /// Pieces in the browser's memory, one after the other, `mime` e.g.
+    /// Pieces in the browser's keeping, one after the other, `mime` e.g.
     /// `audio/wav`.
     ///
     /// # Errors

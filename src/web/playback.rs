@@ -73,11 +73,19 @@ impl Player {
                 tell(PlayerEvent::Playable);
             }
         };
+        let fails = {
+            let (tell, ticker) = (tell.clone(), ticker.clone());
+            move |_: &web_sys::HtmlAudioElement| {
+                ticker.borrow_mut().take();
+                tell(PlayerEvent::Playing(false));
+                tell(PlayerEvent::NotPlayable);
+            }
+        };
         let listeners = vec![
             listen("play", Box::new(starts)),
             listen("pause", Box::new(stops)),
             listen("loadedmetadata", Box::new(playable)),
-            listen("error", Box::new(move |_| tell(PlayerEvent::NotPlayable))),
+            listen("error", Box::new(fails)),
         ];
         audio.set_src(&url);
         Some(Player {
@@ -104,6 +112,24 @@ impl Player {
     pub fn pause(&self) {
         // Pausing what does not play is no error.
         let _ = self.audio.pause();
+    }
+
+    /// Has another sound take this one's place: it goes on where this one is,
+    /// and plays if this one does. Where the browser has no address left for
+    /// it, this one stays.
+    pub fn play_instead(&mut self, file: &SoundFile) {
+        let Ok(url) = web_sys::Url::create_object_url_with_blob(file.blob()) else {
+            return;
+        };
+        let (playing, position_s) = (!self.audio.paused(), self.audio.current_time());
+        self.audio.set_src(&url);
+        let last = std::mem::replace(&mut self.url, url);
+        // An address that is gone already needs no revoking.
+        let _ = web_sys::Url::revoke_object_url(&last);
+        self.seek(position_s);
+        if playing {
+            self.play();
+        }
     }
 
     /// Goes to a place, seconds.

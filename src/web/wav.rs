@@ -1,4 +1,7 @@
-//! A recording as a file that the browser can play.
+//! Samples as a file that the browser can play.
+
+use super::{Buffer, FileError, SoundFile, reason};
+use js_sys::{Array, Uint8Array};
 
 /// Bytes of the header that [`header`] writes.
 const HEADER_BYTES: u32 = 44;
@@ -23,6 +26,47 @@ pub fn header(n_samples: u32, sample_rate_hz: u32) -> Vec<u8> {
     file.extend_from_slice(b"data");
     file.extend_from_slice(&n_data.to_le_bytes());
     file
+}
+
+/// A WAV file that comes part by part. Each part goes into the browser's
+/// keeping at once, so that none of its length lies in the page's memory.
+#[derive(Default)]
+pub struct Parts {
+    blobs: Array,
+    n_bytes: u64,
+}
+
+impl Parts {
+    /// Adds 16-bit mono samples, little-endian.
+    ///
+    /// # Errors
+    /// [`FileError::Unreadable`] if the browser has no room for them.
+    pub fn push(&mut self, samples: &Buffer) -> Result<(), FileError> {
+        self.n_bytes += samples.n_bytes() as u64;
+        let parts = Array::of1(samples.as_js());
+        let blob = web_sys::Blob::new_with_buffer_source_sequence(&parts);
+        let blob = blob.map_err(|thrown| FileError::Unreadable {
+            reason: reason(&thrown),
+        })?;
+        self.blobs.push(blob.as_ref());
+        Ok(())
+    }
+
+    /// The file of all parts, under this name.
+    ///
+    /// # Errors
+    /// [`FileError::Unreadable`] beyond the 4 GiB that the format can state, or
+    /// if the browser has no room for it.
+    pub fn finish(self, name: &str, sample_rate_hz: u32) -> Result<SoundFile, FileError> {
+        if self.n_bytes > u64::from(u32::MAX - HEADER_BYTES) {
+            return Err(FileError::Unreadable {
+                reason: format!("{} bytes are too many for a WAV file", self.n_bytes),
+            });
+        }
+        let header = header((self.n_bytes / 2) as u32, sample_rate_hz);
+        self.blobs.unshift(&Uint8Array::from(&header[..]));
+        SoundFile::from_parts(name, &self.blobs, "audio/wav")
+    }
 }
 
 #[cfg(test)]

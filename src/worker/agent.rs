@@ -1,10 +1,10 @@
 //! The worker's end of the line: hears the page, fetches the model, answers.
 
 use super::live_line::{self, LiveLine};
-use super::protocol::{Event, Request};
+use super::protocol::{Event, Given, Request};
 use super::session::{Audio, Next, Session};
 use crate::web::BlobSource;
-use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Float32Array, Int16Array, Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -145,12 +145,18 @@ fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
     let beside = beside(message);
     // What did not come as it should is not there, and the answer says so.
     let audio = match &request {
-        Request::AnalyzeFile { .. } => beside
+        Request::Begin {
+            sound: Given::File { .. },
+            ..
+        } => beside
             .dyn_into::<Blob>()
             .ok()
             .and_then(|blob| BlobSource::new(blob).ok())
             .map_or(Audio::None, |source| Audio::File(Box::new(source))),
-        Request::AnalyzeSamples { .. } => beside
+        Request::Begin {
+            sound: Given::Samples { .. },
+            ..
+        } => beside
             .dyn_into::<ArrayBuffer>()
             .map_or(Audio::None, |buffer| {
                 Audio::Samples(Float32Array::new(&buffer).to_vec())
@@ -169,17 +175,27 @@ fn beside(message: &MessageEvent) -> JsValue {
 }
 
 fn post(scope: &DedicatedWorkerGlobalScope, event: &Event) {
-    post_beside(scope, event, None);
+    match event {
+        Event::Cleaned { samples, .. } => {
+            let buffer = Int16Array::from(&samples[..]).buffer();
+            post_beside(scope, event, Some(&buffer));
+        }
+        _ => post_beside(scope, event, None),
+    }
 }
 
-/// Sends `[event as JSON, file?]`.
-fn post_beside(scope: &DedicatedWorkerGlobalScope, event: &Event, file: Option<&Blob>) {
+/// Sends `[event as JSON, file or buffer?]`; a buffer is handed over.
+fn post_beside(scope: &DedicatedWorkerGlobalScope, event: &Event, beside: Option<&JsValue>) {
     let json = serde_json::to_string(event).expect("events are plain data");
     let message = Array::of1(&JsValue::from_str(&json));
-    if let Some(file) = file {
-        message.push(file);
+    let handed_over = Array::new();
+    if let Some(beside) = beside {
+        message.push(beside);
+        if beside.is_instance_of::<ArrayBuffer>() {
+            handed_over.push(beside);
+        }
     }
-    if let Err(thrown) = scope.post_message(&message) {
+    if let Err(thrown) = scope.post_message_with_transfer(&message, &handed_over) {
         web_sys::console::error_1(&thrown);
     }
 }

@@ -1,8 +1,9 @@
-//! One sound under analysis, worked on in short steps, so that whoever works
-//! can listen in between.
+//! One sound under analysis or being cleaned, worked on in short steps, so that
+//! whoever works can listen in between.
 
-use super::protocol::{Event, JobId, Partial};
-use crate::analysis::{Analysis, AnalyzeError, Analyzer, Notice, Options};
+use super::clean::Cleaner;
+use super::protocol::{Event, JobId, Partial, Work};
+use crate::analysis::{AnalyzeError, Analyzer, Notice};
 use crate::audio::decode::Truncation;
 use crate::audio::{SAMPLE_RATE_HZ, SoundReader};
 use crate::model::EmotionModel;
@@ -23,31 +24,54 @@ const PARTIAL_FROM_S: f64 = 20.0;
 pub(super) enum Step {
     /// There is more to do.
     More(Box<Job>),
-    /// That was all, and this is the answer.
-    Done(Box<Analysis>),
+    /// That was all, and this is the answer, or its last part.
+    Done(Event),
 }
 
-/// A sound on its way through the analyser.
+/// A sound on its way through the analyser or the noise reduction.
 pub(super) struct Job {
     id: JobId,
     reader: SoundReader,
-    analyzer: Analyzer,
+    stage: Stage,
     block: Vec<f32>,
     told: f32,
-    n_told: usize,
+}
+
+/// What a sound goes through.
+enum Stage {
+    Analysis {
+        analyzer: Box<Analyzer>,
+        /// Utterances that have been told.
+        n_told: usize,
+    },
+    Cleaning(Box<Cleaner>),
 }
 
 impl Job {
     /// Starts a job.
-    pub fn new(id: JobId, reader: SoundReader, model: &EmotionModel) -> Job {
-        Job {
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Internal`] if the noise reduction cannot be planned.
+    pub fn new(
+        id: JobId,
+        reader: SoundReader,
+        work: Work,
+        model: &EmotionModel,
+    ) -> Result<Job, AnalyzeError> {
+        let stage = match work {
+            Work::Analyze { options } => Stage::Analysis {
+                analyzer: Box::new(Analyzer::new(model, options)),
+                n_told: 0,
+            },
+            Work::Clean => Stage::Cleaning(Box::new(Cleaner::new()?)),
+        };
+        Ok(Job {
             id,
             reader,
-            analyzer: Analyzer::new(model, Options::default()),
+            stage,
             block: Vec::new(),
             told: f32::NEG_INFINITY,
-            n_told: 0,
-        }
+        })
     }
 
     /// The request's name.
@@ -55,27 +79,56 @@ impl Job {
         self.id
     }
 
-    /// Reads and analyses about a second of sound, and tells how far it is.
+    /// Reads about a second of sound and works on it, and tells how far it is.
     ///
     /// # Errors
-    /// As [`Analyzer::push`] and [`Analyzer::finish`]; the job is then over.
+    /// As [`SoundReader::next_block`], [`Analyzer`] and [`Cleaner`]; the job is
+    /// then over.
     pub fn step(mut self, tell: &mut dyn FnMut(Event)) -> Result<Step, AnalyzeError> {
         let mut more = true;
         self.block.clear();
         while more && self.block.len() < STEP_SAMPLES {
             more = self.reader.next_block(&mut self.block)?;
         }
-        self.analyzer.push(&self.block)?;
+        match &mut self.stage {
+            Stage::Analysis { analyzer, .. } => analyzer.push(&self.block)?,
+            Stage::Cleaning(cleaner) => {
+                if let Some(samples) = cleaner.push(&self.block)? {
+                    tell(Event::Cleaned {
+                        job: self.id,
+                        samples,
+                        last: false,
+                    });
+                }
+            }
+        }
         if more {
             self.tell_progress(tell);
             return Ok(Step::More(Box::new(self)));
         }
-        let mut analysis = self.analyzer.finish()?;
-        if let Some(Truncation { read_s, expected_s }) = self.reader.truncation() {
-            let notice = Notice::Truncated { read_s, expected_s };
-            analysis.notices.push(notice);
+        self.finish().map(Step::Done)
+    }
+
+    /// The end of the answer.
+    fn finish(self) -> Result<Event, AnalyzeError> {
+        match self.stage {
+            Stage::Analysis { analyzer, .. } => {
+                let mut analysis = analyzer.finish()?;
+                if let Some(Truncation { read_s, expected_s }) = self.reader.truncation() {
+                    let notice = Notice::Truncated { read_s, expected_s };
+                    analysis.notices.push(notice);
+                }
+                Ok(Event::Done {
+                    job: self.id,
+                    analysis: Box::new(analysis),
+                })
+            }
+            Stage::Cleaning(cleaner) => Ok(Event::Cleaned {
+                job: self.id,
+                samples: cleaner.finish()?,
+                last: true,
+            }),
         }
-        Ok(Step::Done(Box::new(analysis)))
     }
 
     fn tell_progress(&mut self, tell: &mut dyn FnMut(Event)) {
@@ -88,21 +141,24 @@ impl Job {
             job: self.id,
             fraction,
         });
-        let heard_s = self.analyzer.heard_s();
+        let Stage::Analysis { analyzer, n_told } = &mut self.stage else {
+            return;
+        };
+        let heard_s = analyzer.heard_s();
         let duration_s = self.reader.expected_s();
         if duration_s.unwrap_or(heard_s).max(heard_s) < PARTIAL_FROM_S {
             return;
         }
-        let utterances = &self.analyzer.utterances()[self.n_told..];
-        self.n_told += utterances.len();
+        let utterances = &analyzer.utterances()[*n_told..];
+        *n_told += utterances.len();
         tell(Event::Partial {
             job: self.id,
             partial: Box::new(Partial {
                 heard_s,
                 duration_s,
                 utterances: utterances.to_vec(),
-                verdict: self.analyzer.so_far(),
-                waveform: self.analyzer.waveform(),
+                verdict: analyzer.so_far(),
+                waveform: analyzer.waveform(),
             }),
         });
     }

@@ -1,8 +1,8 @@
 //! A voice followed while it speaks: what the worker does with the blocks that
 //! the microphone sends. Knows nothing of the browser.
 
-use crate::analysis::AnalyzeError;
 use crate::analysis::live::{Live, Moment};
+use crate::analysis::{AnalyzeError, Options};
 use crate::audio::DecodeError;
 use crate::audio::resample::Resampler;
 use crate::model::EmotionModel;
@@ -24,17 +24,18 @@ impl Listener {
     ///
     /// # Errors
     /// [`AnalyzeError::UnsupportedRate`]; [`AnalyzeError::Internal`] if the
-    /// model cannot follow a stream.
+    /// model cannot follow a stream, or noise cannot be reduced.
     pub fn new(
         model: &EmotionModel,
         sample_rate_hz: u32,
+        options: Options,
         smoothing_s: f64,
     ) -> Result<Listener, AnalyzeError> {
         Ok(Listener {
             sample_rate_hz,
             begin_s: 0.0,
             resampler: Resampler::new(sample_rate_hz).map_err(DecodeError::from)?,
-            live: Live::new(model, smoothing_s)?,
+            live: Live::new(model, options, smoothing_s)?,
             converted: Vec::new(),
             stepped: false,
         })

@@ -23,10 +23,11 @@ pub fn receive(
         Request::Listen {
             job,
             sample_rate_hz,
+            options,
             smoothing_s,
         } => {
             *line = None;
-            let listener = session.listener(sample_rate_hz, smoothing_s);
+            let listener = session.listener(sample_rate_hz, options, smoothing_s);
             match (listener, port) {
                 (Ok(listener), Some(port)) => {
                     *line = Some(LiveLine::open(port, listener, job, tell));

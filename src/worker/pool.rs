@@ -3,7 +3,7 @@
 
 use super::client::{Client, ModelFile, Sound, Update};
 use super::schedule::{Schedule, TaskId};
-use crate::analysis::{Analysis, AnalyzeError};
+use crate::analysis::{Analysis, AnalyzeError, Options};
 use crate::web::SoundFile;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,7 +32,8 @@ struct Inner {
     schedule: Schedule,
     /// The first so many of the schedule's workers, as many as were needed.
     engines: Vec<Client>,
-    files: Vec<SoundFile>,
+    /// What each task is about, and how it is to be heard.
+    files: Vec<(SoundFile, Options)>,
     model: Option<ModelFile>,
 }
 
@@ -62,10 +63,10 @@ impl Pool {
     }
 
     /// Adds a file behind all that wait.
-    pub fn add(&self, file: SoundFile) -> TaskId {
+    pub fn add(&self, file: SoundFile, options: Options) -> TaskId {
         let task = {
             let mut inner = self.0.borrow_mut();
-            inner.files.push(file);
+            inner.files.push((file, options));
             let task = inner.files.len() - 1;
             inner.schedule.add(task);
             task
@@ -75,8 +76,12 @@ impl Pool {
     }
 
     /// Adds a task again that was cancelled.
-    pub fn add_again(&self, task: TaskId) {
-        self.0.borrow_mut().schedule.add(task);
+    pub fn add_again(&self, task: TaskId, options: Options) {
+        {
+            let mut inner = self.0.borrow_mut();
+            inner.files[task].1 = options;
+            inner.schedule.add(task);
+        }
         self.fill();
     }
 
@@ -102,7 +107,7 @@ impl Pool {
     /// Has idle workers take up what waits; ends them when nothing does.
     fn fill(&self) {
         loop {
-            let (worker, task, file, model) = {
+            let (worker, task, (file, options), model) = {
                 let mut inner = self.0.borrow_mut();
                 if inner.schedule.is_idle() {
                     inner.end_engines();
@@ -116,7 +121,8 @@ impl Pool {
                 (worker, task, inner.files[task].clone(), model)
             };
             self.tell(task, TaskUpdate::Begun);
-            self.engine(worker, model).analyze(Sound::File(file));
+            self.engine(worker, model)
+                .analyze(Sound::File(file), options);
         }
     }
 

@@ -3,16 +3,45 @@
 //! reads piece by piece.
 
 use crate::analysis::live::Moment;
-use crate::analysis::{Analysis, AnalyzeError, Utterance, Verdict, Waveform};
+use crate::analysis::{Analysis, AnalyzeError, Options, Utterance, Verdict, Waveform};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes. Worker files carry no content hash, so
 /// a stale one must be noticed by the first message.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Names one request; every answer carries it, and late answers are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobId(pub u32);
+
+/// The sound that comes beside a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Given {
+    /// A file.
+    File {
+        /// Its name, a hint for the decoder.
+        name: String,
+    },
+    /// Mono `f32` samples in a transferred buffer.
+    Samples {
+        /// Their rate, hertz.
+        sample_rate_hz: u32,
+    },
+}
+
+/// What is to be done with a sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Work {
+    /// Analyse it; the answer is [`Event::Done`].
+    Analyze {
+        /// How it is to be heard.
+        options: Options,
+    },
+    /// Reduce its noise; the answer comes as [`Event::Cleaned`], part by part.
+    Clean,
+}
 
 /// What the page asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,20 +55,15 @@ pub enum Request {
         /// Address of the model file, relative to the worker's program.
         model_url: String,
     },
-    /// Analyse a file that comes beside this message. A worker has one job at
-    /// a time; another one under way is broken off.
-    AnalyzeFile {
+    /// Work on the sound that comes beside this message. A worker has one job
+    /// at a time; another one under way is broken off.
+    Begin {
         /// The request's name.
         job: JobId,
-        /// File name, a hint for the decoder.
-        name: String,
-    },
-    /// Analyse mono `f32` samples transferred beside this message.
-    AnalyzeSamples {
-        /// The request's name.
-        job: JobId,
-        /// Rate of the samples, hertz.
-        sample_rate_hz: u32,
+        /// What comes beside.
+        sound: Given,
+        /// What is to be done.
+        work: Work,
     },
     /// Follow the voice that comes over the port transferred beside this
     /// message, in blocks of mono `f32` samples; anything else ends it. One
@@ -49,6 +73,8 @@ pub enum Request {
         job: JobId,
         /// Rate of the samples, hertz.
         sample_rate_hz: u32,
+        /// How it is to be heard.
+        options: Options,
         /// Time constant of what is shown, seconds.
         smoothing_s: f64,
     },
@@ -137,7 +163,18 @@ pub enum Event {
         /// What there is.
         partial: Box<Partial>,
     },
-    /// A job's answer.
+    /// The next part of a sound without its noise.
+    Cleaned {
+        /// The request answered.
+        job: JobId,
+        /// Mono at 16 kHz, 16 bits; they travel beside the message, in a
+        /// transferred buffer.
+        #[serde(skip)]
+        samples: Vec<i16>,
+        /// Whether that was all.
+        last: bool,
+    },
+    /// An analysis' answer.
     Done {
         /// The request answered.
         job: JobId,

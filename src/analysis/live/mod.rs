@@ -11,8 +11,8 @@ mod speech;
 
 pub use smoothing::{DEFAULT_SMOOTHING_S, MAX_SMOOTHING_S};
 
-use super::{AnalyzeError, MINIMUM_S};
-use crate::audio::SAMPLE_RATE_HZ;
+use super::{AnalyzeError, MINIMUM_S, Options};
+use crate::audio::{Denoiser, SAMPLE_RATE_HZ};
 use crate::emotion::{Emotion, Scores};
 use crate::model::EmotionModel;
 use crate::model::stream::FrameStream;
@@ -88,6 +88,9 @@ pub struct Answer {
 /// Follows a voice in bounded memory, however long it speaks.
 pub struct Live {
     model: EmotionModel,
+    /// Where noise is to be reduced. What it holds back, 0.16 s at most, is
+    /// heard that much later, at its own place in time.
+    denoiser: Option<Denoiser>,
     /// A stream before its first sample.
     fresh: FrameStream,
     /// That of the utterance under way.
@@ -111,11 +114,18 @@ impl Live {
     /// seconds.
     ///
     /// # Errors
-    /// [`AnalyzeError::Internal`] if the model cannot follow a stream.
-    pub fn new(model: &EmotionModel, smoothing_s: f64) -> Result<Live, AnalyzeError> {
+    /// [`AnalyzeError::Internal`] if the model cannot follow a stream, or the
+    /// noise reduction cannot be planned.
+    pub fn new(
+        model: &EmotionModel,
+        options: Options,
+        smoothing_s: f64,
+    ) -> Result<Live, AnalyzeError> {
         let fresh = model.follow(samples_of(WINDOW_S)).map_err(internal)?;
+        let denoiser = options.denoise.then(Denoiser::new).transpose();
         Ok(Live {
             model: model.clone(),
+            denoiser: denoiser.map_err(internal)?,
             frames: fresh.clone(),
             fresh,
             n_spoken: 0,
@@ -139,10 +149,20 @@ impl Live {
     ///
     /// # Errors
     /// [`AnalyzeError::NotFinite`]; [`AnalyzeError::Internal`] if the model fails.
-    pub fn push(&mut self, mut samples: &[f32]) -> Result<bool, AnalyzeError> {
+    pub fn push(&mut self, samples: &[f32]) -> Result<bool, AnalyzeError> {
         if samples.iter().any(|s| !s.is_finite()) {
             return Err(AnalyzeError::NotFinite);
         }
+        let Some(denoiser) = &mut self.denoiser else {
+            return self.hear(samples);
+        };
+        let mut cleaned = Vec::with_capacity(samples.len());
+        denoiser.push(samples, &mut cleaned).map_err(internal)?;
+        self.hear(&cleaned)
+    }
+
+    /// Takes what is to be judged.
+    fn hear(&mut self, mut samples: &[f32]) -> Result<bool, AnalyzeError> {
         let mut stepped = false;
         while !samples.is_empty() {
             let n = samples.len().min(samples_of(STEP_S) - self.pending.len());

@@ -247,7 +247,7 @@ impl Page {
         batch.shown.set(true);
         self.say(words::begun(n_files));
         for row in batch.rows.get_untracked().into_iter().skip(first) {
-            pool.add(row.file);
+            pool.add(row.file, self.options());
         }
         self.feed_pool();
     }
@@ -317,7 +317,7 @@ impl Page {
         let stopped = |row: &Row| row.state.with_untracked(|s| *s == RowState::Stopped);
         for row in rows.into_iter().filter(stopped) {
             row.state.set(RowState::Waiting);
-            pool.add_again(row.id);
+            pool.add_again(row.id, self.options());
         }
         self.batch.count();
     }
@@ -402,7 +402,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Waveform;
+    use crate::analysis::{Options, Waveform};
     use crate::emotion::{Emotion, Scores};
 
     pub(super) fn analysis(duration_s: f64, confidence: f32) -> Arc<Analysis> {
@@ -416,6 +416,7 @@ mod tests {
             windows: Vec::new(),
             waveform: Waveform::default(),
             model: "m".into(),
+            options: Options::default(),
             notices: Vec::new(),
         })
     }

@@ -34,6 +34,7 @@ pub fn state(state: &RowState) -> String {
     match state {
         RowState::Waiting => "Waiting".to_owned(),
         RowState::Working(fraction) => text::percent(*fraction),
+        RowState::Done(analysis) if analysis.options.denoise => text::NOISE_REDUCED.to_owned(),
         RowState::Done(_) => "Done".to_owned(),
         RowState::Failed(_) => "No result".to_owned(),
         RowState::Stopped => "Cancelled".to_owned(),

@@ -17,6 +17,8 @@ pub fn LiveView(
     spoken: Signal<bool>,
     /// Why nothing is shown, if that is so.
     hindrance: Signal<Option<&'static str>>,
+    /// Whether noise is reduced before.
+    denoised: Signal<bool>,
     /// How far the moment lies behind the voice, seconds.
     behind_s: Signal<f64>,
     /// Time constant, seconds.
@@ -55,7 +57,7 @@ pub fn LiveView(
             data-behind=move || format!("{:.3}", behind_s.get())
         >
             <header class="verdict" data-emotion=move || leading.get().map(Emotion::name)>
-                <p class="verdict__source">{text::LIVE}</p>
+                <p class="verdict__source">{move || text::live(denoised.get())}</p>
                 <div class="verdict__answer">
                     <span class="plate" class:plate--faint=move || !sure.get()>
                         {move || leading.get().map(|emotion| view! { <Mark emotion /> })}

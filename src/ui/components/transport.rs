@@ -14,6 +14,8 @@ pub fn Transport(
     playable: Signal<bool>,
     /// Play or pause was pressed.
     on_toggle: Callback<()>,
+    /// What stands beside.
+    children: Children,
 ) -> impl IntoView {
     let label = move || {
         if playing.get() {
@@ -53,6 +55,7 @@ pub fn Transport(
             <Show when=move || !playable.get()>
                 <span class="fine">{text::NOT_PLAYABLE}</span>
             </Show>
+            {children()}
         </div>
     }
 }

@@ -1,12 +1,16 @@
 //! The page's end of the line: starts the worker, queues one job, notices
 //! when the worker dies and starts another.
 
-use super::protocol::{Event, JobId, PROTOCOL_VERSION, Partial, Request};
+mod cleaning;
+
+pub use cleaning::CleanUpdate;
+
+use super::protocol::{Event, Given, JobId, PROTOCOL_VERSION, Partial, Request, Work};
 use super::session::version_mismatch;
 use crate::analysis::live::Moment;
-use crate::analysis::{Analysis, AnalyzeError};
+use crate::analysis::{Analysis, AnalyzeError, Options};
 use crate::model::shipped;
-use crate::web::{Buffer, Feed, SoundFile, decode};
+use crate::web::{Buffer, Feed, SoundFile, decode, wav};
 use gloo::timers::callback::Timeout;
 use js_sys::Array;
 use std::cell::RefCell;
@@ -49,7 +53,7 @@ pub enum EngineState {
 }
 
 /// What the client tells the page.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Update {
     /// The engine's state changed.
     Engine(EngineState),
@@ -69,9 +73,11 @@ pub enum Update {
     Done(Box<Analysis>),
     /// The job has none.
     Failed(AnalyzeError),
+    /// What has become of a sound that is being cleaned.
+    Clean(CleanUpdate),
 }
 
-/// What is to be analysed.
+/// What is to be worked on.
 #[derive(Clone, Debug)]
 pub enum Sound {
     /// A file, which the worker reads by itself.
@@ -123,10 +129,13 @@ struct Inner {
 /// What is under way.
 struct Job {
     id: JobId,
+    work: Work,
     /// Its sound, until that is handed over.
     sound: Option<Sound>,
     /// The file, until the browser's own decoder has been asked about it.
     file: Option<SoundFile>,
+    /// What has come of a sound that is being cleaned.
+    parts: wav::Parts,
 }
 
 /// A worker and the ears on it, which must live as long.
@@ -253,7 +262,11 @@ impl Client {
 
     /// Has a sound analysed, as soon as the engine is ready. A job under way
     /// is broken off.
-    pub fn analyze(&self, sound: Sound) {
+    pub fn analyze(&self, sound: Sound, options: Options) {
+        self.begin(sound, Work::Analyze { options });
+    }
+
+    fn begin(&self, sound: Sound, work: Work) {
         self.cancel();
         let failed = {
             let mut inner = self.0.borrow_mut();
@@ -264,8 +277,10 @@ impl Client {
             };
             inner.job = Some(Job {
                 id: inner.last_job,
+                work,
                 sound: Some(sound),
                 file,
+                parts: wav::Parts::default(),
             });
             inner.paused = false;
             matches!(inner.state, EngineState::Failed { .. })
@@ -279,7 +294,7 @@ impl Client {
 
     /// Has a voice followed; says nothing if the engine is not ready. A voice
     /// followed before is let go.
-    pub fn listen(&self, feed: &Feed, smoothing_s: f64) {
+    pub fn listen(&self, feed: &Feed, options: Options, smoothing_s: f64) {
         let job = {
             let mut inner = self.0.borrow_mut();
             if inner.state != EngineState::Ready {
@@ -292,6 +307,7 @@ impl Client {
         let request = Request::Listen {
             job,
             sample_rate_hz: feed.sample_rate_hz,
+            options,
             smoothing_s,
         };
         self.post(&request, Some(feed.as_js()));
@@ -435,8 +451,13 @@ impl Client {
                 }
             }
             Event::Progress { job, fraction } => {
-                if self.is_current(job) {
-                    self.tell(Update::Progress(fraction));
+                let update = {
+                    let inner = self.0.borrow();
+                    let current = inner.job.as_ref().filter(|j| j.id == job);
+                    current.map(|job| job.progress(fraction))
+                };
+                if let Some(update) = update {
+                    self.tell(update);
                 }
             }
             Event::Moment { job, moment } => {
@@ -453,10 +474,11 @@ impl Client {
                     self.tell(Update::Partial(partial));
                 }
             }
-            Event::Done { job, analysis } => self.finish(job, Update::Done(analysis)),
+            Event::Cleaned { job, last, .. } => self.collect(job, beside, last),
+            Event::Done { job, analysis } => self.finish(job, |_| Update::Done(analysis)),
             Event::Failed { job, error } => {
                 if !self.try_browser(job, &error) {
-                    self.finish(job, Update::Failed(error));
+                    self.finish(job, |job| job.failed(error));
                 }
             }
         }
@@ -489,7 +511,7 @@ impl Client {
                 return;
             }
             let Ok(recording) = decoded else {
-                return client.finish(id, Update::Failed(error));
+                return client.finish(id, |job| job.failed(error));
             };
             if let Some(job) = &mut client.0.borrow_mut().job {
                 job.sound = Some(Sound::Samples {
@@ -502,22 +524,21 @@ impl Client {
         true
     }
 
-    fn finish(&self, job: JobId, update: Update) {
-        {
+    /// The worker is done with a job; tells its answer if it is still wanted.
+    fn finish(&self, id: JobId, answer: impl FnOnce(Job) -> Update) {
+        let job = {
             let mut inner = self.0.borrow_mut();
-            if inner.cancelling.as_ref().is_some_and(|(c, _)| *c == job) {
+            if inner.cancelling.as_ref().is_some_and(|(c, _)| *c == id) {
                 inner.cancelling = None;
             }
-        }
-        if self.is_current(job) {
-            {
-                let mut inner = self.0.borrow_mut();
-                inner.job = None;
-                // It works, so a later death may be mended again.
-                inner.n_restarts_left = N_RESTARTS;
-            }
-            self.tell(update);
-        }
+            let Some(job) = inner.job.take_if(|job| job.id == id) else {
+                return;
+            };
+            // It works, so a later death may be mended again.
+            inner.n_restarts_left = N_RESTARTS;
+            job
+        };
+        self.tell(answer(job));
     }
 
     fn send_waiting_job(&self) {
@@ -527,28 +548,31 @@ impl Client {
                 return;
             }
             let paused = inner.paused;
-            let waiting = |job: &mut Job| Some((job.id, job.sound.take()?, paused));
+            let waiting = |job: &mut Job| Some((job.id, job.work, job.sound.take()?, paused));
             inner.job.as_mut().and_then(waiting)
         };
-        let Some((job, sound, paused)) = ready else {
+        let Some((job, work, sound, paused)) = ready else {
             return;
         };
-        match sound {
+        let (given, beside): (_, &JsValue) = match &sound {
             Sound::File(file) => {
                 let name = file.name().to_owned();
-                self.post(&Request::AnalyzeFile { job, name }, Some(file.as_js()));
+                (Given::File { name }, file.as_js())
             }
             Sound::Samples {
                 samples,
                 sample_rate_hz,
-            } => self.post(
-                &Request::AnalyzeSamples {
-                    job,
-                    sample_rate_hz,
-                },
-                Some(samples.as_js()),
-            ),
-        }
+            } => {
+                let sample_rate_hz = *sample_rate_hz;
+                (Given::Samples { sample_rate_hz }, samples.as_js())
+            }
+        };
+        let request = Request::Begin {
+            job,
+            sound: given,
+            work,
+        };
+        self.post(&request, Some(beside));
         if paused {
             self.post(&Request::Pause { job }, None);
         }
@@ -584,14 +608,11 @@ impl Client {
             let again = inner.n_restarts_left > 0;
             inner.n_restarts_left = inner.n_restarts_left.saturating_sub(1);
             // A job whose sound was not handed over yet can still be done.
-            let lost = inner.job.as_ref().is_some_and(|job| job.sound.is_none());
-            if lost {
-                inner.job = None;
-            }
+            let lost = inner.job.take_if(|job| job.sound.is_none());
             (again, lost)
         };
-        if lost {
-            self.tell(Update::Failed(AnalyzeError::Internal {
+        if let Some(job) = lost {
+            self.tell(job.failed(AnalyzeError::Internal {
                 reason: reason.to_owned(),
             }));
         }
@@ -611,8 +632,8 @@ impl Client {
         self.enter(EngineState::Failed {
             reason: reason.to_owned(),
         });
-        if job.is_some() {
-            self.tell(Update::Failed(AnalyzeError::Model {
+        if let Some(job) = job {
+            self.tell(job.failed(AnalyzeError::Model {
                 reason: reason.to_owned(),
             }));
         }
