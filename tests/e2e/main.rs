@@ -9,6 +9,7 @@ mod browser;
 mod common;
 mod live;
 mod many;
+mod noise;
 mod site;
 
 use browser::{Microphone, Page, Setup, visit};
@@ -23,10 +24,15 @@ use undertone::model::EmotionModel;
 
 /// What the engine says of a recording when it runs natively.
 fn native(bytes: Vec<u8>) -> Analysis {
+    native_with(bytes, Options::default())
+}
+
+/// The same, heard in this way.
+fn native_with(bytes: Vec<u8>, options: Options) -> Analysis {
     let weights = include_bytes!("../../public/model/undertone.safetensors");
     let model = EmotionModel::load(weights).expect("the model loads");
     let decoded = load(bytes, "speech.wav").expect("decodes");
-    analyze(&model, &decoded.clip, Options::default()).expect("is analysed")
+    analyze(&model, &decoded.clip, options).expect("is analysed")
 }
 
 /// What must be true of any result on the page.
