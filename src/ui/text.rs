@@ -61,7 +61,6 @@ pub const MODEL: &str = "Model";
 pub const REDUCE_NOISE: &str = "Reduce noise";
 pub const REDUCE_NOISE_MEANING: &str =
     "Cleans steady noise away before listening. Helps in noise, may cost a little in quiet rooms.";
-pub const NOISE_REDUCED: &str = "Noise reduced";
 pub const VERSIONS: &str = "Which sound plays";
 pub const ORIGINAL: &str = "Original";
 pub const CLEANED: &str = "Cleaned";
@@ -605,6 +604,14 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(confidence(0.72, true), "Likely · 72 %");
         assert_eq!(confidence(0.72, false), "Too little to say · 72 %");
+    }
+
+    #[test]
+    fn what_is_heard_without_its_noise_says_so() {
+        assert_eq!(live(false), LIVE);
+        assert_eq!(live(true), "Right now · noise reduced");
+        let said = not_cleaned(&AnalyzeError::Damaged);
+        assert!(said.starts_with("There is no cleaned sound. This file is damaged"));
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct Tally {
     pub n_left: usize,
     /// With an answer.
     pub n_done: usize,
+    /// Of these, heard without their noise.
+    pub n_denoised: usize,
     /// Without one.
     pub n_failed: usize,
     /// Cancelled.
@@ -92,6 +94,9 @@ impl Tally {
     fn of<'a>(states: impl IntoIterator<Item = &'a RowState>) -> Tally {
         let mut tally = Tally::default();
         for state in states {
+            if matches!(state, RowState::Done(analysis) if analysis.options.denoise) {
+                tally.n_denoised += 1;
+            }
             *match state {
                 RowState::Waiting | RowState::Working(_) => &mut tally.n_left,
                 RowState::Done(_) => &mut tally.n_done,
@@ -435,7 +440,7 @@ mod tests {
             (tally.n_left, tally.n_done, tally.n_failed, tally.n_stopped),
             (2, 1, 1, 1)
         );
-        assert_eq!(tally.n_all(), 5);
+        assert_eq!((tally.n_all(), tally.n_denoised), (5, 0));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn state(state: &RowState) -> String {
     match state {
         RowState::Waiting => "Waiting".to_owned(),
         RowState::Working(fraction) => text::percent(*fraction),
-        RowState::Done(analysis) if analysis.options.denoise => text::NOISE_REDUCED.to_owned(),
+        RowState::Done(analysis) if analysis.options.denoise => text::CLEANED.to_owned(),
         RowState::Done(_) => "Done".to_owned(),
         RowState::Failed(_) => "No result".to_owned(),
         RowState::Stopped => "Cancelled".to_owned(),
@@ -66,6 +66,7 @@ pub fn back(tally: Tally) -> String {
 pub fn tally(tally: Tally) -> String {
     let mut parts = vec![format!("{} done", tally.n_done)];
     for (n, words) in [
+        (tally.n_denoised, "with noise reduced"),
         (tally.n_failed, "without a result"),
         (tally.n_stopped, "cancelled"),
         (tally.n_left, "to go"),
@@ -96,10 +97,14 @@ mod tests {
         let given = Tally {
             n_left: 2,
             n_done: 9,
+            n_denoised: 3,
             n_failed: 1,
             n_stopped: 0,
         };
-        assert_eq!(tally(given), "9 done, 1 without a result, 2 to go");
+        assert_eq!(
+            tally(given),
+            "9 done, 3 with noise reduced, 1 without a result, 2 to go"
+        );
         assert_eq!(title(given), "12 recordings");
         assert_eq!(back(given), "All 12 recordings (2 to go)");
         assert_eq!(begun(1), "Analysing 1 recording.");
