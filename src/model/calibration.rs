@@ -3,12 +3,23 @@
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use serde::{Deserialize, Serialize};
 
+/// About the length of a spoken sentence, seconds.
+pub const TYPICAL_S: f32 = 2.5;
+
+/// Beyond these durations nothing was learnt of what they change, seconds.
+const HEARD_S: [f32; 2] = [0.5, 8.0];
+
 /// Fitted on speakers that the model was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Logits are divided by it before the softmax (Guo et al. 2017, "On
-    /// Calibration of Modern Neural Networks", section 4.2).
+    /// Logits of [`TYPICAL_S`] of speech are divided by it before the softmax
+    /// (Guo et al. 2017, "On Calibration of Modern Neural Networks", section
+    /// 4.2).
     pub temperature: f32,
+    /// The shorter the speech, the less it shows: the temperature falls as this
+    /// power of the duration, zero or more.
+    #[serde(default)]
+    pub cooling: f32,
     /// Confidence at and above which the answer is called sure; below it the
     /// honest answer is "not sure".
     pub sure_threshold: f32,
@@ -18,25 +29,24 @@ impl Default for Calibration {
     fn default() -> Calibration {
         Calibration {
             temperature: 1.0,
+            cooling: 0.0,
             sure_threshold: 0.0,
         }
     }
 }
 
 impl Calibration {
-    /// Calibrated probabilities.
-    pub fn scores(&self, logits: [f32; N_EMOTIONS]) -> Scores {
-        Scores::from_logits(logits.map(|logit| logit / self.temperature))
+    /// Calibrated probabilities of so many seconds of speech.
+    pub fn scores(&self, logits: [f32; N_EMOTIONS], duration_s: f64) -> Scores {
+        let [least, most] = HEARD_S;
+        let typically = (duration_s as f32).clamp(least, most) / TYPICAL_S;
+        let temperature = self.temperature * typically.powf(-self.cooling);
+        Scores::from_logits(logits.map(|logit| logit / temperature))
     }
 
     /// Whether these scores are sure enough to name an emotion.
     pub fn is_sure(&self, scores: &Scores) -> bool {
         scores.top().1 >= self.sure_threshold
-    }
-
-    /// Calibrated probabilities over the given classes alone, the others zero.
-    pub fn scores_among(&self, logits: [f32; N_EMOTIONS], classes: &[Emotion]) -> Scores {
-        restrict(&self.scores(logits), classes)
     }
 }
 
@@ -56,22 +66,27 @@ mod tests {
     #[test]
     fn a_temperature_softens_and_keeps_the_order() {
         let logits = [0.0, 1.0, 2.0, 3.0, -1.0, 0.5, 0.2, 0.1];
-        let sharp = Calibration::default().scores(logits);
+        let sharp = Calibration::default().scores(logits, 2.5);
         let soft = Calibration {
             temperature: 2.0,
+            cooling: 0.5,
             sure_threshold: 0.5,
         };
-        assert_eq!(sharp.top().0, soft.scores(logits).top().0);
-        assert!(soft.scores(logits).top().1 < sharp.top().1);
+        assert_eq!(sharp.top().0, soft.scores(logits, 2.5).top().0);
+        assert!(soft.scores(logits, 2.5).top().1 < sharp.top().1);
         let halved = Scores::from_logits(logits.map(|l| l / 2.0));
-        assert_eq!(soft.scores(logits), halved);
+        assert_eq!(soft.scores(logits, 2.5), halved);
         assert!(!soft.is_sure(&halved));
+        // A quarter of the duration, half as sure in logits; and no further.
+        let short = Scores::from_logits(logits.map(|l| l / 4.0));
+        assert_eq!(soft.scores(logits, 0.625), short);
+        assert_eq!(soft.scores(logits, 0.0), soft.scores(logits, 0.5));
     }
 
     #[test]
     fn restricted_scores_sum_to_one_over_the_classes() {
-        let among =
-            Calibration::default().scores_among([0.0; N_EMOTIONS], &[Emotion::Sad, Emotion::Happy]);
+        let even = Scores::from_logits([0.0; N_EMOTIONS]);
+        let among = restrict(&even, &[Emotion::Sad, Emotion::Happy]);
         assert_eq!(among.get(Emotion::Sad), 0.5);
         assert_eq!(among.get(Emotion::Angry), 0.0);
     }

@@ -27,6 +27,7 @@ pub use encoder::Encoder;
 pub use error::ModelError;
 pub use header::ModelHeader;
 
+use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 use baseline::{Baseline, BaselineKind, Displacements};
@@ -200,7 +201,11 @@ impl EmotionModel {
         let mut mean_scores = [0.0; N_EMOTIONS];
         if baseline.kind() == BaselineKind::Session {
             for utterance in utterances {
-                let scores = self.scores(utterance)?;
+                let logits = self.logits(utterance)?;
+                let scores = self
+                    .header
+                    .calibration
+                    .scores(logits, calibration::TYPICAL_S.into());
                 for (mean, emotion) in mean_scores.iter_mut().zip(Emotion::ALL) {
                     *mean += scores.get(emotion) / utterances.len() as f32;
                 }
@@ -226,11 +231,10 @@ impl EmotionModel {
         frames: &FeatureMatrix,
         range: Range<usize>,
     ) -> Result<Scores, ModelError> {
-        self.scores(&self.columns(frames, range)?)
-    }
-
-    fn scores(&self, columns: &FeatureMatrix) -> Result<Scores, ModelError> {
-        Ok(self.header.calibration.scores(self.logits(columns)?))
+        let duration_s =
+            (range.len() * self.frame_hop_samples()) as f64 / f64::from(SAMPLE_RATE_HZ);
+        let logits = self.logits(&self.columns(frames, range)?)?;
+        Ok(self.header.calibration.scores(logits, duration_s))
     }
 
     /// What becomes probabilities, of [`EmotionModel::columns`].

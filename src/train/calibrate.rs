@@ -9,6 +9,9 @@ use crate::model::calibration::Calibration;
 /// Share of the clips that the model shall be sure of.
 const COVERAGE: f64 = 0.8;
 
+/// Largest fall of the temperature with the duration.
+const MAX_COOLING_TENTHS: i32 = 8;
+
 /// Logits with those of classes that the corpus does not tell apart removed.
 fn masked(logits: &[f32; N_EMOTIONS], corpus: &Corpus) -> [f32; N_EMOTIONS] {
     std::array::from_fn(|i| if corpus.classes[i] { logits[i] } else { MASKED })
@@ -40,43 +43,59 @@ pub(super) fn by_corpus(
     result
 }
 
-/// The temperature with the smallest cross-entropy, and the confidence that
-/// [`COVERAGE`] of the clips reach.
+/// The temperature and its fall with the duration that have the smallest
+/// cross-entropy, and the confidence that [`COVERAGE`] of the clips reach. Every
+/// corpus counts alike, however large.
 pub(super) fn calibrate(
     examples: &[&Example],
     corpora: &[Corpus],
     logits: &[[f32; N_EMOTIONS]],
 ) -> Calibration {
-    let cross_entropy = |temperature: f32| -> f64 {
-        let calibration = Calibration {
-            temperature,
-            sure_threshold: 0.0,
-        };
-        examples
+    let mut counts = vec![0usize; corpora.len()];
+    for example in examples {
+        counts[example.corpus] += 1;
+    }
+    let weights: Vec<f64> = examples
+        .iter()
+        .map(|e| 1.0 / counts[e.corpus] as f64)
+        .collect();
+    let clips: Vec<_> = examples.iter().zip(logits).zip(&weights).collect();
+    let cross_entropy = |calibration: &Calibration| -> f64 {
+        clips
             .iter()
-            .zip(logits)
-            .map(|(e, l)| {
-                let scores = calibration.scores(masked(l, &corpora[e.corpus]));
-                -f64::from(scores.get(e.emotion).max(1e-6).ln())
+            .map(|((e, l), weight)| {
+                let logits = masked(l, &corpora[e.corpus]);
+                let scores = calibration.scores(logits, e.duration_s);
+                -f64::from(scores.get(e.emotion).max(1e-6).ln()) * **weight
             })
             .sum()
     };
-    // A hundredth of an octave and a half at a time: 0.35 to 5.7.
-    let temperature = (-150..=250)
-        .map(|i| 2f32.powf(i as f32 / 100.0))
-        .min_by(|a, b| cross_entropy(*a).total_cmp(&cross_entropy(*b)))
-        .unwrap_or(1.0);
-    let mut calibration = Calibration {
-        temperature,
-        sure_threshold: 0.0,
-    };
-    let mut confidences: Vec<f32> = logits
+    let coolings = (0..=MAX_COOLING_TENTHS).map(|tenths| tenths as f32 / 10.0);
+    // A twentieth of an octave at a time: 0.35 to 5.7.
+    let temperatures = (-30..=50).map(|i| 2f32.powf(i as f32 / 20.0));
+    let mut calibration = coolings
+        .flat_map(|cooling| {
+            temperatures.clone().map(move |temperature| Calibration {
+                temperature,
+                cooling,
+                sure_threshold: 0.0,
+            })
+        })
+        .map(|calibration| (cross_entropy(&calibration), calibration))
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or_else(Calibration::default, |(_, best)| best);
+    let mut confidences: Vec<(f32, f64)> = clips
         .iter()
-        .map(|l| calibration.scores(*l).top().1)
+        .map(|((e, l), weight)| (calibration.scores(**l, e.duration_s).top().1, **weight))
         .collect();
-    confidences.sort_by(f32::total_cmp);
-    let rank = ((1.0 - COVERAGE) * confidences.len() as f64) as usize;
-    calibration.sure_threshold = confidences.get(rank).copied().unwrap_or(0.0);
+    confidences.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let unsure = (1.0 - COVERAGE) * weights.iter().sum::<f64>();
+    let mut passed = 0.0;
+    let reached = confidences.iter().find(|(_, weight)| {
+        passed += weight;
+        passed > unsure
+    });
+    calibration.sure_threshold = reached.map_or(0.0, |r| r.0);
     calibration
 }
 
@@ -118,11 +137,44 @@ mod tests {
         let mut logits = [0.0; N_EMOTIONS];
         logits[Emotion::Calm.index()] = 6.0;
         let calibration = calibrate(&examples.iter().collect::<Vec<_>>(), &corpora, &[logits; 8]);
-        let p = calibration.scores(masked(&logits, &corpora[0])).top().1;
+        let p = calibration
+            .scores(masked(&logits, &corpora[0]), 1.0)
+            .top()
+            .1;
         assert!(
             (p - 0.75).abs() < 0.01,
             "{p} at {}",
             calibration.temperature
         );
+    }
+
+    #[test]
+    fn short_clips_that_are_often_wrong_are_cooled_most() {
+        let corpora = [Corpus {
+            name: "x".into(),
+            classes: std::array::from_fn(|i| i < 2),
+        }];
+        // Of long clips one in ten is misjudged, of short ones four.
+        let examples: Vec<Example> = (0..40)
+            .map(|i| {
+                let (duration_s, n_wrong) = if i < 20 { (5.0, 1) } else { (0.6, 4) };
+                let emotion = if i % 10 < n_wrong {
+                    Emotion::Neutral
+                } else {
+                    Emotion::Calm
+                };
+                Example {
+                    duration_s,
+                    ..example(emotion)
+                }
+            })
+            .collect();
+        let mut logits = [0.0; N_EMOTIONS];
+        logits[Emotion::Calm.index()] = 4.0;
+        let examples: Vec<&Example> = examples.iter().collect();
+        let calibration = calibrate(&examples, &corpora, &[logits; 40]);
+        let sure = |s| calibration.scores(masked(&logits, &corpora[0]), s).top().1;
+        assert!((sure(5.0) - 0.9).abs() < 0.04, "{}", sure(5.0));
+        assert!((sure(0.6) - 0.6).abs() < 0.1, "{}", sure(0.6));
     }
 }

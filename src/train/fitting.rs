@@ -112,14 +112,14 @@ pub(super) fn fit(
                 weights: fitting.average.weights().clone(),
             });
         }
+        let of_passes = |n: usize| start.elapsed().mul_f64(n as f64 / (done - first) as f64);
         progress(&Progress {
             epoch: done,
             loss,
             validation: validated,
             best: better,
-            left: start
-                .elapsed()
-                .mul_f64((config.epochs - done) as f64 / (done - first) as f64),
+            left: of_passes(config.epochs - done),
+            whole: of_passes(config.epochs),
         });
         if let Some(checkpoint) = &checkpoint {
             checkpoint.write(

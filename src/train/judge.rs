@@ -137,7 +137,10 @@ pub fn judge(
                     .filter(|e| corpus.classes[e.index()])
                     .collect();
                 let logits = model.logits(&example.whole())?;
-                let scores = model.header().calibration.scores(logits);
+                let scores = model
+                    .header()
+                    .calibration
+                    .scores(logits, example.duration_s);
                 outcomes
                     .entry(corpus.name.clone())
                     .or_default()

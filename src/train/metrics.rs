@@ -198,7 +198,9 @@ pub fn reliability(outcomes: &[Outcome]) -> Vec<Bin> {
         .collect()
 }
 
-fn expected_calibration_error(outcomes: &[Outcome]) -> f64 {
+/// The mean distance of confidence from accuracy, `0..=1` (see
+/// [`Metrics::ece`]).
+pub fn expected_calibration_error(outcomes: &[Outcome]) -> f64 {
     let gaps: f64 = reliability(outcomes)
         .iter()
         .map(|b| b.clips as f64 * (b.confidence - b.accuracy).abs())

@@ -29,7 +29,7 @@ pub const PAPER_CORPORA: [&str; 3] = ["ravdess", "cremad", "tess"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
-    /// Every speaker but an eighth, who decide how sure the model may be: what
+    /// Every speaker, or all but an eighth where these decide when to stop: what
     /// is shipped
     Final,
     /// Five folds of speakers, each tested by a model that never heard them

@@ -3,7 +3,9 @@
 
 use super::corpora::Sex;
 use super::judge::Knowledge;
-use super::metrics::{Bin, Covered, Metrics, Outcome, reliability, risk_coverage};
+use super::metrics::{
+    Bin, Covered, Metrics, Outcome, expected_calibration_error, reliability, risk_coverage,
+};
 use super::protocol::{Protocol, Run};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,11 @@ pub struct Report {
     pub means: BTreeMap<Knowledge, BTreeMap<String, Mean>>,
     /// Confidence against accuracy over all runs, nothing known.
     pub reliability: Vec<Bin>,
+    /// Expected calibration error of each corpus over all runs together, nothing
+    /// known. A single run's few clips look worse than they are.
+    pub ece_together: BTreeMap<String, f64>,
+    /// The same of all corpora.
+    pub ece: f64,
     /// What answering only the surest gains, over all runs, nothing known.
     pub risk_coverage: Vec<Covered>,
 }
@@ -96,16 +103,21 @@ impl Report {
                 (knowledge, means.collect())
             })
             .collect();
-        let outcomes: Vec<Outcome> = runs
-            .iter()
-            .flat_map(|run| run.outcomes.values().flatten().copied())
-            .collect();
+        let mut by_corpus: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
+        for (corpus, own) in runs.iter().flat_map(|run| &run.outcomes) {
+            by_corpus.entry(corpus.clone()).or_default().extend(own);
+        }
+        let outcomes: Vec<Outcome> = by_corpus.values().flatten().copied().collect();
+        let eces = by_corpus.iter();
+        let eces = eces.map(|(corpus, own)| (corpus.clone(), expected_calibration_error(own)));
         let seeds: BTreeSet<u64> = runs.iter().map(|r| r.seed).collect();
         Report {
             protocol,
             model: model.to_owned(),
             seeds: seeds.into_iter().collect(),
             reliability: reliability(&outcomes),
+            ece_together: eces.collect(),
+            ece: expected_calibration_error(&outcomes),
             risk_coverage: risk_coverage(&outcomes),
             means,
             runs,
@@ -146,6 +158,17 @@ impl Report {
         }
         out += "## Confidence\n\n";
         let _ = writeln!(out, "![Confidence against accuracy]({picture})\n");
+        let each: Vec<String> = self
+            .ece_together
+            .iter()
+            .map(|(corpus, ece)| format!("{corpus} {ece:.3}"))
+            .collect();
+        let _ = writeln!(
+            out,
+            "Expected calibration error over all runs together: {:.3}; by corpus: {}.\n",
+            self.ece,
+            each.join(", ")
+        );
         out += "| answered | wrong among them | UAR among them |\n| ---: | ---: | ---: |\n";
         for c in &self.risk_coverage {
             let _ = writeln!(
@@ -310,6 +333,7 @@ mod tests {
         // All are 70 % sure, and six of eight are right.
         assert_eq!(report.reliability.len(), 1);
         assert_eq!(report.reliability[0].accuracy, 0.75);
+        assert!((report.ece - 0.05).abs() < 1e-6 && report.ece_together["x"] == report.ece);
         let text = report.to_markdown("small.svg");
         assert!(text.contains("| x | 2 | 0.750 | 0.250 |"), "{text}");
         assert!(text.contains("| 0.750 | – |"), "{text}");

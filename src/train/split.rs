@@ -19,6 +19,9 @@ const RAVDESS_FOLDS: [&[&str]; N_FOLDS] = [
     &["01", "04", "09", "22"],
 ];
 
+/// Parts of the speakers by which a model is calibrated.
+const N_CROSS: usize = 3;
+
 /// Below this many speakers a corpus carries no claim about new speakers and
 /// is always trained on.
 const MIN_SPEAKERS: usize = 3;
@@ -101,6 +104,28 @@ pub fn by_speaker(recordings: &[Recording], test_fold: Option<usize>) -> Split {
     split
 }
 
+/// The speakers in [`N_CROSS`] parts, each as the validation of a split whose
+/// training are the others: every speaker validates once. Those of corpora too
+/// small to test anybody are always trained on.
+pub fn crossed(recordings: &[Recording]) -> Vec<Split> {
+    let folds = folds(recordings);
+    let part = |r: &Recording| folds.get(&r.person()).map(|fold| fold % N_CROSS);
+    (0..N_CROSS)
+        .map(|cross| {
+            let (validation, training) = recordings
+                .iter()
+                .cloned()
+                .partition(|r| part(r) == Some(cross));
+            Split {
+                training,
+                validation,
+                test: Vec::new(),
+            }
+        })
+        .filter(|split| !split.validation.is_empty())
+        .collect()
+}
+
 /// The founding paper's split: a random fifth of the clips, whoever speaks, is
 /// the test; a tenth of the rest is validation.
 pub fn shuffled(recordings: &[Recording], test_fold: usize, seed: u64) -> Split {
@@ -180,6 +205,26 @@ mod tests {
             .filter(|p| !p.starts_with("tess"))
             .collect();
         assert_eq!(tested, expected);
+    }
+
+    #[test]
+    fn every_speaker_validates_once_when_crossed() {
+        let all = recordings();
+        let heard = by_speaker(&all, Some(2)).training;
+        let mut validated = Vec::new();
+        let splits = crossed(&heard);
+        assert_eq!(splits.len(), N_CROSS);
+        for split in splits {
+            assert!(people(&split.training).is_disjoint(&people(&split.validation)));
+            assert_eq!(split.training.len() + split.validation.len(), heard.len());
+            validated.extend(people(&split.validation));
+        }
+        validated.sort();
+        let expected: Vec<String> = people(&heard)
+            .into_iter()
+            .filter(|p| !p.starts_with("tess"))
+            .collect();
+        assert_eq!(validated, expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::corpora::Recording;
 use super::examples::{Caches, Corpus, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
-use super::split::Split;
+use super::split::{Split, crossed};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
@@ -47,7 +47,7 @@ pub struct TrainingConfig {
     /// Most passes over the data.
     pub epochs: usize,
     /// Whether the validation speakers decide which pass is kept; else the last
-    /// is, and once it is calibrated they are trained on too.
+    /// is, and they are trained on too.
     pub early_stopping: bool,
     /// Passes without a better validation after which training stops early.
     pub patience: usize,
@@ -97,6 +97,8 @@ pub struct Progress {
     pub best: bool,
     /// Estimated time to the last pass.
     pub left: Duration,
+    /// Estimated time of all passes of one fit, of which there may be several.
+    pub whole: Duration,
 }
 
 /// Recordings as examples for a model, to be split in any way.
@@ -126,7 +128,10 @@ pub fn prepare(
     Ok(examples)
 }
 
-/// Trains on `split.training`, stops and calibrates on `split.validation`.
+/// Trains on `split.training` and calibrates by speakers that were not trained
+/// on. With early stopping these are `split.validation`, which also decide when
+/// to stop; else the speakers of both are crossed: each is judged by a network
+/// that never heard them, and the model is fitted to all.
 ///
 /// # Errors
 /// If there is nothing to train or validate on, or a tensor operation fails.
@@ -139,32 +144,46 @@ pub fn train(
     let architecture = &config.architecture;
     let corpora = &examples.corpora;
     let step_s = examples.step_s;
-    let training = examples.of(&split.training);
-    let validation = examples.of(&split.validation);
-    if training.is_empty() || validation.is_empty() {
+    let splits = if config.early_stopping {
+        vec![split.clone()]
+    } else {
+        let all = [&split.training[..], &split.validation].concat();
+        // At last, nobody validates.
+        let whole = Split {
+            training: all.clone(),
+            ..Split::default()
+        };
+        [crossed(&all), vec![whole]].concat()
+    };
+    let (mut validated, mut logits, mut last) = (Vec::new(), Vec::new(), None);
+    let validated_by = |split: &Split| examples.of(&split.validation).len();
+    if splits.iter().all(|split| validated_by(split) == 0) {
         candle_core::bail!(
-            "{} clips to train on and {} to validate with: give a corpus of at least eight speakers",
-            training.len(),
-            validation.len()
+            "nobody is left to say how sure the model may be: give a corpus of eight or more speakers"
         );
     }
-    let fitted = fit(
-        &training,
-        &validation,
-        corpora,
-        config,
-        step_s,
-        &mut progress,
-    )?;
-    let calibration = calibrate(&validation, corpora, &fitted.logits);
-    // Where nothing is left to the validation speakers but the calibration,
-    // they are worth more as voices to learn from.
-    let fitted = if config.early_stopping {
-        fitted
-    } else {
-        let all = [training, validation].concat();
-        fit(&all, &[], corpora, config, step_s, &mut progress)?
+    for (i, split) in splits.iter().enumerate() {
+        let training = examples.of(&split.training);
+        let validation = examples.of(&split.validation);
+        if training.is_empty() {
+            candle_core::bail!("there is nothing to train on: give corpora of more speakers");
+        }
+        let n_after = (splits.len() - 1 - i) as u32;
+        let mut told = |p: &Progress| {
+            progress(&Progress {
+                left: p.left + p.whole * n_after,
+                ..p.clone()
+            });
+        };
+        let fitted = fit(&training, &validation, corpora, config, step_s, &mut told)?;
+        logits.extend_from_slice(&fitted.logits);
+        validated.extend(validation);
+        last = Some(fitted);
+    }
+    let Some(fitted) = last else {
+        candle_core::bail!("there is nothing to train on");
     };
+    let calibration = calibrate(&validated, corpora, &logits);
     let mut weights = fitted.weights;
     let n_columns = fitted.normalizer.n_columns();
     weights.insert(

@@ -54,6 +54,7 @@ fn model_file() -> Vec<u8> {
         calibration: Calibration {
             temperature: 1.0,
             sure_threshold: 0.3,
+            ..Calibration::default()
         },
         training: TrainingFacts::default(),
         checksum: String::new(),
