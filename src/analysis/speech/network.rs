@@ -24,7 +24,8 @@ const fn n_weights() -> usize {
     n
 }
 
-/// The network that tells a voice from everything else.
+/// The network that tells a voice from everything else; `src/train/speech/fit.py`
+/// fitted it.
 pub struct Network {
     layers: Vec<Layer>,
 }
