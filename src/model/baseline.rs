@@ -6,7 +6,7 @@
 //! been heard, and the network is told how far.
 
 use super::normalize::{N_SHARES, Normalizer, Reference};
-use crate::emotion::N_EMOTIONS;
+use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 
 /// Most utterances that are kept; older ones make way.
@@ -17,11 +17,15 @@ const MAX_UTTERANCES: usize = 200;
 const HALF_WAY: f32 = 2.0;
 
 /// A session is called varied by the effective number of emotions heard in it,
-/// the exponential of the entropy of the mean probabilities that they have for
-/// somebody unknown. Below the first
+/// the exponential of the entropy of their [`mixture`]. Below the first
 /// number its emotions explain where it lies; from the second on they even out
 /// and it is the voice itself.
-const VARIED: [f32; 2] = [4.0, 6.0];
+const VARIED: [f32; 2] = [3.0, 5.0];
+
+/// What an utterance adds to a session's mixture is nearly all for its likeliest
+/// emotion: the doubts of many utterances would add up to a variety that is not
+/// there, and a session of one emotion would be taken for the voice.
+const HEARD_TEMPERATURE: f32 = 0.3;
 
 /// How much a varied session's own deviation is believed against that of the
 /// average voice: what was said by chance shows in it too.
@@ -94,10 +98,10 @@ impl Displacements {
         &self.values
     }
 
-    /// Where the mean of utterances with these mean probabilities is expected.
-    fn expected(&self, mean_scores: &[f32; N_EMOTIONS], n_columns: usize) -> Vec<f32> {
+    /// Where the mean of utterances of this mixture is expected.
+    fn expected(&self, mixture: &[f32; N_EMOTIONS], n_columns: usize) -> Vec<f32> {
         let mut sum = vec![0.0; n_columns];
-        for (row, p) in self.values.chunks_exact(n_columns).zip(mean_scores) {
+        for (row, p) in self.values.chunks_exact(n_columns).zip(mixture) {
             for (s, v) in sum.iter_mut().zip(row) {
                 *s += p * v;
             }
@@ -106,13 +110,25 @@ impl Displacements {
     }
 }
 
-/// What a speaker's next utterance is compared with. `mean_scores` is the mean
-/// of the utterances' probabilities for somebody unknown and counts for [`BaselineKind::Session`]
-/// alone.
+/// Which emotions a session holds, as shares that sum to one (zeros where there
+/// are no utterances), by the logits of its utterances for somebody unknown.
+pub fn mixture(logits: &[[f32; N_EMOTIONS]]) -> [f32; N_EMOTIONS] {
+    let mut shares = [0.0; N_EMOTIONS];
+    for utterance in logits {
+        let heard = Scores::from_logits(utterance.map(|l| l / HEARD_TEMPERATURE));
+        for (share, emotion) in shares.iter_mut().zip(Emotion::ALL) {
+            *share += heard.get(emotion) / logits.len() as f32;
+        }
+    }
+    shares
+}
+
+/// What a speaker's next utterance is compared with. `mixture` says which
+/// emotions the utterances hold and counts for [`BaselineKind::Session`] alone.
 pub fn reference<'a>(
     kind: BaselineKind,
     utterances: impl Iterator<Item = &'a FeatureMatrix> + Clone,
-    mean_scores: &[f32; N_EMOTIONS],
+    mixture: &[f32; N_EMOTIONS],
     population: &Normalizer,
     displacements: &Displacements,
 ) -> Reference {
@@ -123,11 +139,11 @@ pub fn reference<'a>(
     let own = Normalizer::fit(utterances);
     let varied = match kind {
         BaselineKind::Ordinary => 0.0,
-        BaselineKind::Session => variety(mean_scores),
+        BaselineKind::Session => variety(mixture),
     };
     let expected = match kind {
         BaselineKind::Ordinary => vec![0.0; own.n_columns()],
-        BaselineKind::Session => displacements.expected(mean_scores, own.n_columns()),
+        BaselineKind::Session => displacements.expected(mixture, own.n_columns()),
     };
     let share = n / (n + HALF_WAY);
     let towards = |population: f32, own: f32| population + share * (own - population);
@@ -154,8 +170,8 @@ pub fn reference<'a>(
 }
 
 /// How varied a session is, `0..=1`.
-fn variety(mean_scores: &[f32; N_EMOTIONS]) -> f32 {
-    let entropy: f32 = mean_scores
+fn variety(mixture: &[f32; N_EMOTIONS]) -> f32 {
+    let entropy: f32 = mixture
         .iter()
         .filter(|p| **p > 0.0)
         .map(|p| -p * p.ln())
@@ -167,7 +183,6 @@ fn variety(mean_scores: &[f32; N_EMOTIONS]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emotion::Emotion;
 
     fn population() -> Normalizer {
         Normalizer {
@@ -216,6 +231,20 @@ mod tests {
         assert!(told(&angry).abs() < 1e-6);
         // As much of everything: where it lies is the voice.
         assert!(told(&[1.0 / N_EMOTIONS as f32; N_EMOTIONS]) > 2.0);
+    }
+
+    #[test]
+    fn doubts_are_no_variety() {
+        // Twenty utterances, each somewhat likelier angry than anything else.
+        let mut logits = [0.0; N_EMOTIONS];
+        logits[Emotion::Angry.index()] = 1.5;
+        let heard = mixture(&[logits; 20]);
+        assert!(heard[Emotion::Angry.index()] > 0.9 && variety(&heard) == 0.0);
+        let each: Vec<[f32; N_EMOTIONS]> = (0..N_EMOTIONS)
+            .map(|i| std::array::from_fn(|j| if i == j { 1.5 } else { 0.0 }))
+            .collect();
+        assert_eq!(variety(&mixture(&each)), 1.0);
+        assert_eq!(mixture(&[]), [0.0; N_EMOTIONS]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use serde::{Deserialize, Serialize};
 
 /// About the length of a spoken sentence, seconds.
-pub const TYPICAL_S: f32 = 2.5;
+const TYPICAL_S: f32 = 2.5;
 
 /// Beyond these durations nothing was learnt of what they change, seconds.
 const HEARD_S: [f32; 2] = [0.5, 8.0];

@@ -198,23 +198,17 @@ impl EmotionModel {
                 actual: other.n_features(),
             });
         }
-        let mut mean_scores = [0.0; N_EMOTIONS];
-        if baseline.kind() == BaselineKind::Session {
-            for utterance in utterances {
-                let logits = self.logits(utterance)?;
-                let scores = self
-                    .header
-                    .calibration
-                    .scores(logits, calibration::TYPICAL_S.into());
-                for (mean, emotion) in mean_scores.iter_mut().zip(Emotion::ALL) {
-                    *mean += scores.get(emotion) / utterances.len() as f32;
-                }
-            }
-        }
+        let logits = match baseline.kind() {
+            BaselineKind::Ordinary => Vec::new(),
+            BaselineKind::Session => utterances
+                .iter()
+                .map(|utterance| self.logits(utterance))
+                .collect::<Result<_, _>>()?,
+        };
         self.reference = baseline::reference(
             baseline.kind(),
             utterances.iter(),
-            &mean_scores,
+            &baseline::mixture(&logits),
             &self.header.normalizer,
             &self.displacements,
         );
