@@ -12,9 +12,12 @@ const N_PIECE: usize = 512;
 /// How far a piece may move to fit its neighbour, samples.
 const N_SEARCH: usize = 128;
 
+/// Raised whenever a recording is altered differently.
+pub const VERSION: u32 = 2;
+
 /// A random altered view of mono samples at 16 kHz: pitch ±2 semitones, tempo
-/// ×0.85–1.18, gain −9…+6 dB, and for some a room, a telephone's band, or
-/// noise at 0–25 dB, babble of `talkers` among it.
+/// ×0.85–1.18, gain −9…+6 dB, for most noise at 0–25 dB, babble of `talkers`
+/// among it, and for some a room or a telephone's band.
 ///
 /// # Errors
 /// If the resampler fails.
@@ -29,7 +32,7 @@ pub fn altered(
     if rng.random_bool(0.25) {
         out = in_room(&out, rng);
     }
-    if rng.random_bool(0.5) {
+    if rng.random_bool(0.75) {
         let kind = NoiseKind::ALL[rng.random_range(0..NoiseKind::ALL.len())];
         let noise = kind.samples(out.len(), "", talkers, rng);
         mix(&mut out, &noise, rng.random_range(0.0..25.0));

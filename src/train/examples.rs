@@ -1,6 +1,6 @@
 //! Recordings as frames, by the staircase that the page runs.
 
-use super::augment::altered;
+use super::augment::{self, altered};
 use super::cache::{Cache, Key};
 use super::corpora::{Recording, Sex};
 use super::frames::Frames;
@@ -229,7 +229,8 @@ fn views(
             let key = if view == 0 {
                 key.clone()
             } else {
-                key.view(view, &preparation.talkers.name())
+                let with = format!("{} {}", augment::VERSION, preparation.talkers.name());
+                key.view(view, &with)
             };
             let cached = |cache: fn(&Caches) -> &Cache| {
                 preparation.cache.and_then(|caches| cache(caches).get(&key))
