@@ -59,8 +59,7 @@ pub const HONEST: &str = "It learnt from actors and is often wrong about everyda
 pub const MODEL: &str = "Model";
 
 pub const REDUCE_NOISE: &str = "Reduce noise";
-pub const REDUCE_NOISE_MEANING: &str =
-    "Cleans steady noise away before listening. Helps in noise, may cost a little in quiet rooms.";
+pub const REDUCE_NOISE_MEANING: &str = "Cleans steady noise away first, and lets you hear the result. On the whole the answers become no better by it.";
 pub const VERSIONS: &str = "Which sound plays";
 pub const ORIGINAL: &str = "Original";
 pub const CLEANED: &str = "Cleaned";
