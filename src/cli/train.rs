@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             if arguments.protocol == Protocol::Final {
                 let model = train(&examples, &split, &config, told)?;
                 if let Some(path) = &arguments.out {
-                    write(path, model.to_bytes(arguments.model.precision())?)?;
+                    write(path, model.to_bytes(arguments.model.schooling().precision)?)?;
                     eprintln!("written to {}", path.display());
                 }
                 return Ok(ExitCode::SUCCESS);
@@ -185,9 +185,10 @@ fn count(recordings: &[Recording]) {
 
 fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig, String> {
     let recipe = arguments.model;
+    let schooling = recipe.schooling();
     let mut architecture = recipe.architecture(
         arguments.hidden,
-        arguments.dropout.unwrap_or(recipe.dropout()),
+        arguments.dropout.unwrap_or(schooling.dropout),
     );
     architecture.dense = arguments.dense.unwrap_or(architecture.dense);
     Ok(TrainingConfig {
@@ -197,13 +198,13 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         architecture,
         cache: arguments.cache.clone().or_else(cache::default_folder),
         talkers,
-        epochs: arguments.epochs.unwrap_or(recipe.epochs()),
-        early_stopping: recipe.early_stopping(),
+        epochs: arguments.epochs.unwrap_or(schooling.epochs),
+        early_stopping: schooling.early_stopping,
         patience: arguments.patience,
-        batch_size: arguments.batch.unwrap_or(recipe.batch_size()),
+        batch_size: arguments.batch.unwrap_or(schooling.batch_size),
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
-        n_altered: arguments.altered.unwrap_or(recipe.n_altered()),
+        n_altered: arguments.altered.unwrap_or(schooling.n_altered),
         seed: 0,
         checkpoints: arguments.checkpoints.clone(),
     })

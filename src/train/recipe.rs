@@ -97,50 +97,49 @@ impl Recipe {
         }
     }
 
+    /// How it is trained and stored.
+    pub fn schooling(self) -> Schooling {
+        let recurrent = Schooling {
+            early_stopping: true,
+            epochs: 40,
+            dropout: 0.3,
+            n_altered: 2,
+            batch_size: 32,
+            precision: Precision::Half,
+        };
+        let pooled = Schooling {
+            early_stopping: false,
+            epochs: 100,
+            dropout: 0.4,
+            n_altered: 3,
+            batch_size: 256,
+            precision: Precision::Eight,
+        };
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => recurrent,
+            Recipe::Undertone => pooled,
+            Recipe::UndertoneLight => Schooling {
+                n_altered: 1,
+                ..pooled
+            },
+        }
+    }
+}
+
+/// How a model is trained and stored, unless told otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Schooling {
     /// Whether training stops early: small pooled heads do not overfit within
     /// their passes.
-    pub fn early_stopping(self) -> bool {
-        matches!(self, Recipe::Lstm | Recipe::SimpleRnn)
-    }
-
-    /// Passes over the data.
-    pub fn epochs(self) -> usize {
-        match self {
-            Recipe::Lstm | Recipe::SimpleRnn => 40,
-            Recipe::Undertone | Recipe::UndertoneLight => 100,
-        }
-    }
-
-    /// Share of values dropped.
-    pub fn dropout(self) -> f32 {
-        match self {
-            Recipe::Lstm | Recipe::SimpleRnn => 0.3,
-            Recipe::Undertone | Recipe::UndertoneLight => 0.4,
-        }
-    }
-
+    pub early_stopping: bool,
+    /// Most passes over the data.
+    pub epochs: usize,
+    /// Share of values dropped, `0..1`.
+    pub dropout: f32,
     /// Altered views of each recording.
-    pub fn n_altered(self) -> usize {
-        match self {
-            Recipe::Lstm | Recipe::SimpleRnn => 2,
-            Recipe::Undertone => 3,
-            Recipe::UndertoneLight => 1,
-        }
-    }
-
+    pub n_altered: usize,
     /// Clips a step.
-    pub fn batch_size(self) -> usize {
-        match self {
-            Recipe::Lstm | Recipe::SimpleRnn => 32,
-            Recipe::Undertone | Recipe::UndertoneLight => 256,
-        }
-    }
-
+    pub batch_size: usize,
     /// How closely the shipped file keeps the network's own weights.
-    pub fn precision(self) -> Precision {
-        match self {
-            Recipe::Lstm | Recipe::SimpleRnn => Precision::Half,
-            Recipe::Undertone | Recipe::UndertoneLight => Precision::Eight,
-        }
-    }
+    pub precision: Precision,
 }
