@@ -93,7 +93,7 @@ impl Recipe {
             Recipe::SimpleRnn => from_features(Cell::SimpleRnn),
             Recipe::Undertone => pooled(2, 96),
             // What keeps the file below a megabyte.
-            Recipe::UndertoneLight => pooled(1, 64),
+            Recipe::UndertoneLight => pooled(1, 88),
         }
     }
 
@@ -119,7 +119,7 @@ impl Recipe {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,
             Recipe::Undertone => pooled,
             Recipe::UndertoneLight => Schooling {
-                n_altered: 1,
+                dropout: 0.25,
                 ..pooled
             },
         }
