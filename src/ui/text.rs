@@ -59,7 +59,7 @@ pub const HONEST: &str = "It learnt from actors and is often wrong about everyda
 pub const MODEL: &str = "Model";
 
 pub const REDUCE_NOISE: &str = "Reduce noise";
-pub const REDUCE_NOISE_MEANING: &str = "Cleans steady noise away first, and lets you hear the result. On the whole the answers become no better by it.";
+pub const REDUCE_NOISE_MEANING: &str = "Cleans steady noise away first, and lets you hear the result. The answers become no better by it, and worse in loud noise.";
 pub const VERSIONS: &str = "Which sound plays";
 pub const ORIGINAL: &str = "Original";
 pub const CLEANED: &str = "Cleaned";
