@@ -131,7 +131,7 @@ impl Cache {
 }
 
 /// A file's name that stands for a text of any length.
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes())[..16])
 }
 

@@ -1,10 +1,10 @@
 //! A fit on disk, so that a training that is cut off goes on where it was.
 
+use super::cache::name;
 use super::fitting::{AVERAGED, WEIGHT_DECAY};
 use super::optimizer::{AdamW, Average};
 use candle_core::{Device, Result, Tensor, safetensors};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -65,8 +65,7 @@ pub(super) struct Checkpoint {
 impl Checkpoint {
     /// The file in `folder` of a fit that is decided by `what`.
     pub fn new(folder: &Path, what: &str) -> Checkpoint {
-        let digest = Sha256::digest(what.as_bytes());
-        let name: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
+        let name = name(what);
         Checkpoint {
             facts: folder.join(format!("{name}.json")),
             written: Cell::new(None),
