@@ -31,11 +31,11 @@ pub fn lstm(named: &Named, eight: bool) -> Option<PackedStack> {
             |kind: &str, precision| weight(named, &format!("{kind}_l{layer}{suffix}"), precision);
         let biases = get("bias_ih", Precision::Full)?.to_f32();
         let others = get("bias_hh", Precision::Full)?.to_f32();
-        Some(PackedDirection {
-            input: get("weight_ih", precision(eight))?.pack(|i| i),
-            recurrent: get("weight_hh", precision(eight))?.pack(|i| i),
-            biases: biases.iter().zip(others).map(|(a, b)| a + b).collect(),
-        })
+        Some(PackedDirection::new(
+            get("weight_ih", precision(eight))?.pack(|i| i),
+            get("weight_hh", precision(eight))?.pack(|i| i),
+            biases.iter().zip(others).map(|(a, b)| a + b).collect(),
+        ))
     };
     let layer = |layer: usize| {
         let forward = direction(layer, "")?;

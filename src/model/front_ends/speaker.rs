@@ -44,10 +44,7 @@ impl SpeakerEncoder {
                 reason: "`weight_ih_l0` is missing".to_owned(),
             });
         };
-        let (hidden, n_mels) = (
-            first.directions[0].hidden(),
-            first.directions[0].input.n_inputs(),
-        );
+        let (hidden, n_mels) = (first.directions[0].hidden(), first.directions[0].n_inputs());
         Ok(SpeakerEncoder {
             spectrum: Spectrum::new(N_FFT),
             bank: MelBank::new(n_mels, N_FFT, SAMPLE_RATE_HZ),

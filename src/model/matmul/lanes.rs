@@ -14,6 +14,8 @@ pub const LINE: usize = 16;
 pub type Line = [f32; LINE];
 /// The 8-bit weights of [`LINE`] outputs for two neighbouring inputs.
 pub type PairLine = [[i8; 2]; LINE];
+/// A [`PairLine`] in 16 bits.
+pub type WidePairLine = [[i16; 2]; LINE];
 
 /// Two 16-bit inputs as one word, the first in the low half.
 #[inline(always)]
@@ -41,6 +43,8 @@ pub trait Lanes {
     fn zeros() -> Self::Integers;
     /// A line of pairs in registers.
     fn widen(line: &PairLine) -> Self::Pairs;
+    /// A line of wide pairs in registers.
+    fn load_wide(line: &WidePairLine) -> Self::Pairs;
     /// Adds both products of each pair of weights with the [`pair`] `x`.
     fn add_pairs(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
     /// The sums as floats.
@@ -55,7 +59,7 @@ pub struct Portable;
 impl Lanes for Portable {
     type Floats = Line;
     type Integers = [i32; LINE];
-    type Pairs = [[i16; 2]; LINE];
+    type Pairs = WidePairLine;
 
     #[inline(always)]
     fn load(line: &Line) -> Line {
@@ -86,12 +90,17 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn widen(line: &PairLine) -> [[i16; 2]; LINE] {
+    fn widen(line: &PairLine) -> WidePairLine {
         line.map(|pair| pair.map(i16::from))
     }
 
     #[inline(always)]
-    fn add_pairs(mut sums: [i32; LINE], line: [[i16; 2]; LINE], x: i32) -> [i32; LINE] {
+    fn load_wide(line: &WidePairLine) -> WidePairLine {
+        *line
+    }
+
+    #[inline(always)]
+    fn add_pairs(mut sums: [i32; LINE], line: WidePairLine, x: i32) -> [i32; LINE] {
         let (first, second) = (i32::from(x as i16), x >> 16);
         for (sum, w) in sums.iter_mut().zip(line) {
             *sum += i32::from(w[0]) * first + i32::from(w[1]) * second;
@@ -110,7 +119,7 @@ pub use wasm::Simd128;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
-    use super::{LINE, Lanes, Line, PairLine};
+    use super::{LINE, Lanes, Line, PairLine, WidePairLine};
     use core::arch::wasm32::*;
 
     /// WebAssembly's 128-bit unit.
@@ -167,6 +176,13 @@ mod wasm {
         }
 
         #[inline(always)]
+        fn load_wide(line: &WidePairLine) -> [v128; 2] {
+            let at = line.as_ptr().cast::<v128>();
+            // SAFETY: a line of wide pairs is 32 bytes, and loads need no alignment.
+            unsafe { [v128_load(at), v128_load(at.add(1))] }
+        }
+
+        #[inline(always)]
         fn add_pairs(sums: [v128; 2], line: [v128; 2], x: i32) -> [v128; 2] {
             let x = i32x4_splat(x);
             [
@@ -187,7 +203,7 @@ pub use x86::Avx2;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{LINE, Lanes, Line, PairLine};
+    use super::{LINE, Lanes, Line, PairLine, WidePairLine};
     use std::arch::x86_64::*;
 
     /// x86's 256-bit unit with fused multiply-add. To be used only beneath
@@ -195,7 +211,7 @@ mod x86 {
     pub struct Avx2;
 
     // SAFETY, for every block below: the instructions are there, because who
-    // uses `Avx2` has asked; a line is 64 bytes and a line of pairs 32, and the
+    // uses `Avx2` has asked; a line is 64 bytes, as is one of wide pairs, and one of pairs 32; the
     // loads and stores named `u` need no alignment.
     impl Lanes for Avx2 {
         type Floats = [__m256; 2];
@@ -244,6 +260,12 @@ mod x86 {
                     _mm256_cvtepi8_epi16(_mm_loadu_si128(at.add(1))),
                 ]
             }
+        }
+
+        #[inline(always)]
+        fn load_wide(line: &WidePairLine) -> [__m256i; 2] {
+            let at = line.as_ptr().cast::<__m256i>();
+            unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] }
         }
 
         #[inline(always)]

@@ -6,7 +6,7 @@
 //! High-Performance Matrix Multiplication").
 
 use super::Matrix;
-use super::lanes::{LINE, Lanes, Work, on_best_unit, pair};
+use super::lanes::{LINE, Lanes, PairLine, WidePairLine, Work, on_best_unit, pair};
 
 /// Lines of a panel.
 const N_LINES: usize = 4;
@@ -47,6 +47,31 @@ enum Weights {
         blocks: Vec<Block<[i8; 2]>>,
         scales: Vec<f32>,
     },
+    /// As `Eight`, in the width that products take them in.
+    Widened {
+        blocks: Vec<Block<[i16; 2]>>,
+        scales: Vec<f32>,
+    },
+}
+
+/// Two weights of a line as they lie in memory.
+trait Pair: Copy {
+    /// A line of them in registers.
+    fn load<L: Lanes>(line: &[Self; LINE]) -> L::Pairs;
+}
+
+impl Pair for [i8; 2] {
+    #[inline(always)]
+    fn load<L: Lanes>(line: &PairLine) -> L::Pairs {
+        L::widen(line)
+    }
+}
+
+impl Pair for [i16; 2] {
+    #[inline(always)]
+    fn load<L: Lanes>(line: &WidePairLine) -> L::Pairs {
+        L::load_wide(line)
+    }
 }
 
 /// Memory that products use again and again.
@@ -109,6 +134,22 @@ impl PackedMatrix {
                 scales: scales.to_vec(),
             },
         }
+    }
+
+    /// The same matrix for products with few rows, which would spend a third of
+    /// their time widening 8-bit weights: these take twice the memory from here
+    /// on, and give the same results.
+    pub fn for_few_rows(self) -> PackedMatrix {
+        let weights = match self.weights {
+            Weights::Eight { blocks, scales } => Weights::Widened {
+                blocks: (blocks.iter())
+                    .map(|block| block.map(|line| line.map(|pair| pair.map(i16::from))))
+                    .collect(),
+                scales,
+            },
+            others => others,
+        };
+        PackedMatrix { weights, ..self }
     }
 
     /// Outputs a row.
@@ -210,12 +251,10 @@ impl Product<'_> {
                     }
                 }
                 Weights::Eight { blocks, scales } => {
-                    let n_pairs = n_inputs.div_ceil(2);
-                    let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
-                    for (i, panel) in blocks.chunks_exact(n_pairs).enumerate() {
-                        let scales = (row_scales, &scales[i * PANEL..]);
-                        eight::<L, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
-                    }
+                    pairs::<L, _, M, P>((out, n_outputs), (x, n_inputs), blocks, scales, scratch);
+                }
+                Weights::Widened { blocks, scales } => {
+                    pairs::<L, _, M, P>((out, n_outputs), (x, n_inputs), blocks, scales, scratch);
                 }
             }
         }
@@ -259,16 +298,32 @@ fn full<L: Lanes, const M: usize, const P: usize>(
     }
 }
 
+/// Rounds all rows and adds their products with all panels of pairs.
+#[inline(always)]
+fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
+    (out, n_outputs): (&mut [f32], usize),
+    (x, n_inputs): (&[f32], usize),
+    blocks: &[Block<W>],
+    scales: &[f32],
+    scratch: &mut Scratch,
+) {
+    let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
+    for (i, panel) in blocks.chunks_exact(n_inputs.div_ceil(2)).enumerate() {
+        let scales = (row_scales, &scales[i * PANEL..]);
+        eight::<L, W, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
+    }
+}
+
 /// As [`full`], in 8 bits; with the scales of the rows and of the outputs from
 /// `first` on.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn eight<L: Lanes, const M: usize, const P: usize>(
+fn eight<L: Lanes, W: Pair, const M: usize, const P: usize>(
     out: &mut [f32],
     n_outputs: usize,
     first: usize,
     rows: &[[i32; M]],
-    panel: &[Block<[i8; 2]>],
+    panel: &[Block<W>],
     scales: (&[f32], &[f32]),
 ) {
     let tiles = rows.chunks_exact(panel.len()).zip(scales.0.chunks(M));
@@ -277,7 +332,7 @@ fn eight<L: Lanes, const M: usize, const P: usize>(
             let mut sums = [[L::zeros(); P]; M];
             for (x, block) in tile.iter().zip(panel) {
                 for p in 0..P {
-                    let line = L::widen(&block[q * P + p]);
+                    let line = W::load::<L>(&block[q * P + p]);
                     for (sums, x) in sums.iter_mut().zip(x) {
                         sums[p] = L::add_pairs(sums[p], line, *x);
                     }
@@ -449,6 +504,11 @@ mod tests {
                     &rounded,
                     2e-5,
                 ),
+                (
+                    PackedMatrix::from_eight_bits(&eight, &scales, n_inputs).for_few_rows(),
+                    &rounded,
+                    2e-5,
+                ),
             ];
             for (matrix, weights, tolerance) in cases {
                 let mut out = vec![0.5; n_rows * n_outputs];
@@ -512,9 +572,11 @@ mod tests {
             let x = numbers(n_rows * n_inputs, 3);
             let weights = numbers(n_outputs * n_inputs, 4);
             let eight: Vec<i8> = weights.iter().map(|w| (w * 127.0) as i8).collect();
+            let eight = PackedMatrix::from_eight_bits(&eight, &vec![0.01; n_outputs], n_inputs);
             for matrix in [
                 PackedMatrix::new(&weights, n_outputs, n_inputs),
-                PackedMatrix::from_eight_bits(&eight, &vec![0.01; n_outputs], n_inputs),
+                eight.clone(),
+                eight.for_few_rows(),
             ] {
                 let plain = Both(&matrix, &x).on::<super::super::lanes::Portable>();
                 let best = on_best_unit(Best(Both(&matrix, &x)));

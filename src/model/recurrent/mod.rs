@@ -162,11 +162,11 @@ impl PackedStack {
             }
             layers.push(PackedLayer {
                 cell: Cell::Lstm,
-                directions: vec![PackedDirection {
-                    input: input.pack(|i| i),
-                    recurrent: recurrent.pack(|i| i),
+                directions: vec![PackedDirection::new(
+                    input.pack(|i| i),
+                    recurrent.pack(|i| i),
                     biases,
-                }],
+                )],
             });
         }
         Ok(PackedStack { layers })
@@ -223,11 +223,11 @@ impl Layer {
             let rows = |values: &[f32], width: usize| {
                 values[d * n_gates * width..][..n_gates * width].to_vec()
             };
-            PackedDirection {
-                input: PackedMatrix::new(&rows(&input, n_inputs), n_gates, n_inputs),
-                recurrent: PackedMatrix::new(&rows(&recurrent, hidden), n_gates, hidden),
-                biases: rows(&biases, 1),
-            }
+            PackedDirection::new(
+                PackedMatrix::new(&rows(&input, n_inputs), n_gates, n_inputs),
+                PackedMatrix::new(&rows(&recurrent, hidden), n_gates, hidden),
+                rows(&biases, 1),
+            )
         });
         Ok(PackedLayer {
             cell: config.cell,

@@ -30,11 +30,11 @@ pub struct PackedLayer {
 #[derive(Clone, Debug)]
 pub struct PackedDirection {
     /// `[gates · hidden, inputs]`.
-    pub input: PackedMatrix,
+    input: PackedMatrix,
     /// `[gates · hidden, hidden]`.
-    pub recurrent: PackedMatrix,
+    recurrent: PackedMatrix,
     /// Both biases' sum, `[gates · hidden]`.
-    pub biases: Vec<f32>,
+    biases: Vec<f32>,
 }
 
 /// Memory for a block of steps.
@@ -96,7 +96,7 @@ impl PackedLayer {
     ) -> Vec<f32> {
         let n_sequences = lengths.len().max(1);
         let width: usize = self.directions.iter().map(PackedDirection::hidden).sum();
-        let n_inputs = self.directions[0].input.n_inputs();
+        let n_inputs = self.directions[0].n_inputs();
         let n_steps = x.len() / (n_sequences * n_inputs);
         assert_eq!(x.len(), n_sequences * n_steps * n_inputs, "sequences");
         let mut out = vec![0.0; n_sequences * n_steps * width];
@@ -127,6 +127,21 @@ impl PackedLayer {
 }
 
 impl PackedDirection {
+    /// A direction with `input` weights `[gates · hidden, inputs]`, `recurrent`
+    /// ones `[gates · hidden, hidden]`, and both `biases`' sum `[gates · hidden]`.
+    pub fn new(input: PackedMatrix, recurrent: PackedMatrix, biases: Vec<f32>) -> PackedDirection {
+        PackedDirection {
+            input,
+            recurrent: recurrent.for_few_rows(),
+            biases,
+        }
+    }
+
+    /// Values a step takes in.
+    pub fn n_inputs(&self) -> usize {
+        self.input.n_inputs()
+    }
+
     /// Units.
     pub fn hidden(&self) -> usize {
         self.recurrent.n_inputs()
@@ -143,7 +158,7 @@ impl PackedDirection {
         position: impl Fn(usize, usize) -> usize,
         mut emit: impl FnMut(usize, &[f32]),
     ) {
-        let (hidden, n_inputs, n_gates) = (self.hidden(), self.input.n_inputs(), self.biases.len());
+        let (hidden, n_inputs, n_gates) = (self.hidden(), self.n_inputs(), self.biases.len());
         let Buffers {
             scratch,
             inputs,

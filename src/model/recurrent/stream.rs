@@ -37,7 +37,7 @@ impl PackedStack {
         for (layer, memory) in self.layers.iter().zip(&mut state.layers) {
             let x = outputs.last().map_or(x, Vec::as_slice);
             let direction = &layer.directions[0];
-            let n_steps = x.len() / direction.input.n_inputs();
+            let n_steps = x.len() / direction.n_inputs();
             let mut out = Vec::with_capacity(n_steps * direction.hidden());
             direction.run(
                 layer.cell,
