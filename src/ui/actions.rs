@@ -233,11 +233,19 @@ impl Page {
         });
     }
 
-    /// Analyses a sound once more.
-    pub(super) fn analyze_anew(self, sound: SoundFile, origin: Origin) {
-        self.begin();
-        self.pause();
-        self.analyze_file(sound, origin);
+    /// A result that is shown is replaced by that of the same sound, judged by
+    /// the model and with the options that are chosen now, where these differ.
+    pub(super) fn judge_anew(self) {
+        let shown = self.phase.get_untracked() == Phase::Done && !self.batch.shown.get_untracked();
+        let outcome = self.outcome.get_untracked().filter(|_| shown);
+        if let (Some(outcome), Some(sound)) = (outcome, self.sound())
+            && (outcome.analysis.options != self.options()
+                || outcome.analysis.model != self.model_in_use.get_value())
+        {
+            self.begin();
+            self.pause();
+            self.analyze_file(sound, outcome.origin);
+        }
     }
 
     fn analyze_file(self, sound: SoundFile, origin: Origin) {

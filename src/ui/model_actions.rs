@@ -29,11 +29,13 @@ impl Page {
         });
     }
 
-    /// A model answers: the next visit begins with it.
+    /// A model answers, also for the result that is shown; the next visit begins
+    /// with it.
     pub(super) fn model_answers(self, name: String) {
         storage::set(MODEL, &name);
         self.model_in_use.set_value(name.clone());
         self.model.set(name);
+        self.judge_anew();
     }
 
     /// A model could not be loaded; the one before goes on.

@@ -80,19 +80,17 @@ impl Page {
         self.noise.reduce.set(kept.as_deref() == Some("true"));
     }
 
-    /// Has noise reduced from now on, or left; a result that is shown is
-    /// replaced by that of the same sound, heard so.
+    /// Has noise reduced from now on, or left, also for the result that is
+    /// shown.
     pub fn reduce_noise(self, reduce: bool) {
         self.noise.reduce.set(reduce);
         storage::set(REDUCE_NOISE, &reduce.to_string());
-        let shown = self.phase.get_untracked() == Phase::Done && !self.batch.shown.get_untracked();
-        let outcome = self.outcome.get_untracked().filter(|_| shown);
-        let sound = self.noise.original.get_value();
-        if let (Some(outcome), Some(sound)) = (outcome, sound)
-            && outcome.analysis.options != self.options()
-        {
-            self.analyze_anew(sound, outcome.origin);
-        }
+        self.judge_anew();
+    }
+
+    /// The sound of the result that is shown.
+    pub(super) fn sound(self) -> Option<SoundFile> {
+        self.noise.original.get_value()
     }
 
     /// Another result is shown: the cleaned sound of the last is let go.

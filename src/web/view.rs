@@ -42,6 +42,20 @@ pub fn focus(element_id: &str) {
     }
 }
 
+/// Whether an element has the keyboard's focus.
+pub fn has_focus(element_id: &str) -> bool {
+    focused().is_some_and(|element| element.id() == element_id)
+}
+
+/// Whether no control has the keyboard's focus.
+pub fn nothing_has_focus() -> bool {
+    focused().is_none_or(|element| element.tag_name() == "BODY")
+}
+
+fn focused() -> Option<web_sys::Element> {
+    web_sys::window()?.document()?.active_element()
+}
+
 /// How many cores the browser owns up to; two where it says nothing.
 pub fn n_cores() -> usize {
     let cores = web_sys::window().map(|window| window.navigator().hardware_concurrency());

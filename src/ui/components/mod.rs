@@ -5,6 +5,7 @@ mod downloads;
 mod drop_zone;
 mod engine;
 mod error;
+mod focus;
 mod legend;
 mod live;
 mod mark;

@@ -1,6 +1,10 @@
+use super::focus::keep_focus;
 use crate::model::shipped;
 use crate::ui::text;
 use leptos::prelude::*;
+
+/// The list of models.
+const MODEL_ID: &str = "model";
 
 /// Which model answers.
 #[component]
@@ -14,6 +18,7 @@ pub fn ModelChoice(
     /// Another was chosen, by its name.
     on_choose: Callback<String>,
 ) -> impl IntoView {
+    keep_focus(MODEL_ID, disabled);
     let options = shipped::NAMES
         .into_iter()
         .map(|name| {
@@ -34,6 +39,7 @@ pub fn ModelChoice(
                 <span class="choice__label">{text::MODEL}</span>
                 <select
                     class="choice__select"
+                    id=MODEL_ID
                     data-testid="model"
                     aria-describedby="model-words"
                     disabled=disabled

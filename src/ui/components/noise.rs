@@ -1,6 +1,10 @@
+use super::focus::keep_focus;
 use crate::ui::noise::{Noise, Version};
 use crate::ui::text;
 use leptos::prelude::*;
+
+/// The switch.
+const REDUCE_NOISE_ID: &str = "reduce-noise";
 
 /// Whether noise is reduced before anything is judged.
 #[component]
@@ -12,6 +16,7 @@ pub fn NoiseChoice(
     /// It was changed.
     on_change: Callback<bool>,
 ) -> impl IntoView {
+    keep_focus(REDUCE_NOISE_ID, disabled);
     view! {
         <div class="noise">
             <label class="switch">
@@ -19,6 +24,7 @@ pub fn NoiseChoice(
                     type="checkbox"
                     role="switch"
                     class="switch__box"
+                    id=REDUCE_NOISE_ID
                     data-testid="reduce-noise"
                     aria-describedby="noise-words"
                     disabled=disabled
