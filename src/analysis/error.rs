@@ -8,7 +8,7 @@ use thiserror::Error;
 /// Why a recording could not be analysed. The display text is for logs and the
 /// command; the page words each variant in `ui::text`.
 #[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum AnalyzeError {
     /// The file has no bytes.
     #[error("the file is empty; choose a file that holds a recording")]
@@ -82,6 +82,28 @@ pub enum AnalyzeError {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl AnalyzeError {
+    /// Its name, for programs: the page's `data-kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            AnalyzeError::EmptyFile => "empty-file",
+            AnalyzeError::Unreadable { .. } => "unreadable",
+            AnalyzeError::NotAudio => "not-audio",
+            AnalyzeError::UnsupportedCodec { .. } => "unsupported-codec",
+            AnalyzeError::Damaged => "damaged",
+            AnalyzeError::NoSamples => "no-samples",
+            AnalyzeError::NotFinite => "not-finite",
+            AnalyzeError::TooShort { .. } => "too-short",
+            AnalyzeError::Silent { .. } => "silent",
+            AnalyzeError::NoSpeech { .. } => "no-speech",
+            AnalyzeError::Model { .. } => "model",
+            AnalyzeError::UnsupportedRate { .. } => "unsupported-rate",
+            AnalyzeError::Cancelled => "cancelled",
+            AnalyzeError::Internal { .. } => "internal",
+        }
+    }
 }
 
 impl From<DecodeError> for AnalyzeError {

@@ -57,22 +57,7 @@ impl Fault {
     /// The value of `data-kind`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Fault::Analyze(error) => match error {
-                AnalyzeError::EmptyFile => "empty-file",
-                AnalyzeError::Unreadable { .. } => "unreadable",
-                AnalyzeError::NotAudio => "not-audio",
-                AnalyzeError::UnsupportedCodec { .. } => "unsupported-codec",
-                AnalyzeError::Damaged => "damaged",
-                AnalyzeError::NoSamples => "no-samples",
-                AnalyzeError::NotFinite => "not-finite",
-                AnalyzeError::TooShort { .. } => "too-short",
-                AnalyzeError::Silent { .. } => "silent",
-                AnalyzeError::NoSpeech { .. } => "no-speech",
-                AnalyzeError::Model { .. } => "model",
-                AnalyzeError::UnsupportedRate { .. } => "unsupported-rate",
-                AnalyzeError::Cancelled => "cancelled",
-                AnalyzeError::Internal { .. } => "internal",
-            },
+            Fault::Analyze(error) => error.kind(),
             Fault::Capture(error) => match error {
                 CaptureError::Denied => "mic-denied",
                 CaptureError::Missing => "mic-missing",

@@ -85,7 +85,7 @@ pub struct BadFile {
     pub name: &'static str,
     /// Its contents.
     pub bytes: Vec<u8>,
-    /// `AnalyzeError`'s tag, which is also the page's `data-kind`.
+    /// `AnalyzeError`'s kind, which is also the page's `data-kind`.
     pub kind: &'static str,
 }
 
