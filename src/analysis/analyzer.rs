@@ -4,7 +4,6 @@
 use super::speech::{MAX_SPAN_S, SpeechDetector};
 use super::waveform::Outline;
 use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window};
-use crate::audio::decode::Truncation;
 use crate::audio::{Clip, ClipReader, Denoiser, SAMPLE_RATE_HZ};
 use crate::emotion::Scores;
 use crate::features::FeatureMatrix;
@@ -363,10 +362,8 @@ pub fn analyze_stream(
         }
     }
     let mut analysis = analyzer.finish()?;
-    if let Some(Truncation { read_s, expected_s }) = reader.truncation() {
-        analysis
-            .notices
-            .push(Notice::Truncated { read_s, expected_s });
-    }
+    analysis
+        .notices
+        .extend(reader.truncation().map(Notice::from));
     Ok(analysis)
 }

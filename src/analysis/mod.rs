@@ -14,6 +14,7 @@ pub use error::AnalyzeError;
 pub use voice_profile::VoiceProfile;
 pub use waveform::Waveform;
 
+use crate::audio::decode::Truncation;
 use crate::emotion::{Emotion, Scores};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,12 @@ pub enum Notice {
         /// What the header promised, seconds, where it is known.
         expected_s: Option<f64>,
     },
+}
+
+impl From<Truncation> for Notice {
+    fn from(Truncation { read_s, expected_s }: Truncation) -> Notice {
+        Notice::Truncated { read_s, expected_s }
+    }
 }
 
 /// Everything the program has to say about one clip.

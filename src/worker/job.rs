@@ -4,7 +4,6 @@
 use super::clean::Cleaner;
 use super::protocol::{Event, JobId, Partial, Work};
 use crate::analysis::{AnalyzeError, Analyzer, Notice};
-use crate::audio::decode::Truncation;
 use crate::audio::{SAMPLE_RATE_HZ, SoundReader};
 use crate::model::EmotionModel;
 
@@ -114,10 +113,8 @@ impl Job {
         match self.stage {
             Stage::Analysis { analyzer, .. } => {
                 let mut analysis = analyzer.finish()?;
-                if let Some(Truncation { read_s, expected_s }) = self.reader.truncation() {
-                    let notice = Notice::Truncated { read_s, expected_s };
-                    analysis.notices.push(notice);
-                }
+                let cut_short = self.reader.truncation().map(Notice::from);
+                analysis.notices.extend(cut_short);
                 Ok(Event::Done {
                     job: self.id,
                     analysis: Box::new(analysis),
