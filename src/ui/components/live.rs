@@ -70,7 +70,7 @@ pub fn LiveView(
                             data-sure=move || sure.get().to_string()
                         >
                             {move || headline.get().0}
-                            {move || headline.get().1.map(|c| view! { <small>" — "{c}</small> })}
+                            {move || headline.get().1.map(|c| view! { <small>" "{c}</small> })}
                         </h2>
                         <p class="verdict__confidence">{confidence}</p>
                     </div>

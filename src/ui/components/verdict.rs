@@ -33,7 +33,7 @@ pub fn Verdict(
                         data-sure=analysis.sure.to_string()
                     >
                         {label}
-                        {closest.map(|closest| view! { <small>" — "{closest}</small> })}
+                        {closest.map(|closest| view! { <small>" "{closest}</small> })}
                     </h2>
                     <p
                         class="verdict__confidence"
