@@ -1,6 +1,6 @@
 //! The vector units that products run on, and the one place that names their
-//! instructions: WebAssembly's `simd128`, x86's AVX2 with FMA (asked for when
-//! the program runs), and arrays that the compiler vectorises for all others.
+//! instructions: WebAssembly's `simd128`, x86's AVX-512 or AVX2 with FMA (asked for
+//! when the program runs), and arrays that the compiler vectorises for all others.
 #![allow(unsafe_code)]
 
 /// Outputs that a tile computes side by side: two vectors of floats.
@@ -25,6 +25,8 @@ pub fn pair(first: i16, second: i16) -> i32 {
 
 /// A vector unit.
 pub trait Lanes {
+    /// Whether there are 32 registers of a line each, and not 16 of half a line.
+    const MANY_REGISTERS: bool = false;
     /// [`LINE`] floats.
     type Floats: Copy;
     /// [`LINE`] integers of 32 bits.
@@ -286,6 +288,71 @@ mod x86 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+pub use x86_512::Avx512;
+
+#[cfg(target_arch = "x86_64")]
+mod x86_512 {
+    use super::{LINE, Lanes, Line, PairLine, WidePairLine};
+    use std::arch::x86_64::*;
+
+    /// x86's 512-bit unit. To be used only beneath functions that have the
+    /// target features `avx512f` and `avx512bw`.
+    pub struct Avx512;
+
+    // SAFETY, for every block below: the instructions are there, because who
+    // uses `Avx512` has asked; a line is 64 bytes, as is one of wide pairs, and
+    // one of pairs 32; the loads and stores named `u` need no alignment.
+    impl Lanes for Avx512 {
+        const MANY_REGISTERS: bool = true;
+        type Floats = __m512;
+        type Integers = __m512i;
+        type Pairs = __m512i;
+
+        #[inline(always)]
+        fn load(line: &Line) -> __m512 {
+            unsafe { _mm512_loadu_ps(line.as_ptr()) }
+        }
+
+        #[inline(always)]
+        fn add_scaled(sums: __m512, line: __m512, x: f32) -> __m512 {
+            unsafe { _mm512_fmadd_ps(line, _mm512_set1_ps(x), sums) }
+        }
+
+        #[inline(always)]
+        fn store(sums: __m512) -> Line {
+            let mut line = [0.0; LINE];
+            unsafe { _mm512_storeu_ps(line.as_mut_ptr(), sums) };
+            line
+        }
+
+        #[inline(always)]
+        fn zeros() -> __m512i {
+            unsafe { _mm512_setzero_si512() }
+        }
+
+        #[inline(always)]
+        fn widen(line: &PairLine) -> __m512i {
+            unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(line.as_ptr().cast())) }
+        }
+
+        #[inline(always)]
+        fn load_wide(line: &WidePairLine) -> __m512i {
+            unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
+        }
+
+        #[inline(always)]
+        fn add_pairs(sums: __m512i, line: __m512i, x: i32) -> __m512i {
+            unsafe { _mm512_add_epi32(sums, _mm512_madd_epi16(line, _mm512_set1_epi32(x))) }
+        }
+
+        #[inline(always)]
+        fn to_floats(sums: __m512i) -> Line {
+            unsafe { Self::store(_mm512_cvtepi32_ps(sums)) }
+        }
+    }
+}
+
 /// Something to be done on a vector unit; `run` must be inlined always.
 pub trait Work {
     /// What comes of it.
@@ -300,19 +367,61 @@ pub fn on_best_unit<W: Work>(work: W) -> W::Output {
     work.run::<Simd128>()
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn on_avx2<W: Work>(work: W) -> W::Output {
+    work.run::<Avx2>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
+fn on_avx512<W: Work>(work: W) -> W::Output {
+    work.run::<Avx512>()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+}
+
 /// Does the work on this machine's best unit.
 #[cfg(target_arch = "x86_64")]
 pub fn on_best_unit<W: Work>(work: W) -> W::Output {
-    #[target_feature(enable = "avx2,fma")]
-    fn avx2<W: Work>(work: W) -> W::Output {
-        work.run::<Avx2>()
-    }
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the machine has just said that it has both.
-        unsafe { avx2(work) }
+    if has_avx512() {
+        // SAFETY: the machine has just said that it has them.
+        unsafe { on_avx512(work) }
+    } else if has_avx2() {
+        // SAFETY: the machine has just said that it has them.
+        unsafe { on_avx2(work) }
     } else {
         work.run::<Portable>()
     }
+}
+
+/// Does the work on every unit that this machine has.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub fn on_every_unit<W: Work + Copy>(work: W) -> Vec<W::Output> {
+    let mut outputs = vec![work.run::<Portable>()];
+    if has_avx2() {
+        // SAFETY: the machine has just said that it has them.
+        outputs.push(unsafe { on_avx2(work) });
+    }
+    if has_avx512() {
+        // SAFETY: the machine has just said that it has them.
+        outputs.push(unsafe { on_avx512(work) });
+    }
+    outputs
+}
+
+/// Does the work on every unit that this machine has.
+#[cfg(all(test, not(any(target_arch = "wasm32", target_arch = "x86_64"))))]
+pub fn on_every_unit<W: Work + Copy>(work: W) -> Vec<W::Output> {
+    vec![work.run::<Portable>()]
 }
 
 /// Does the work on this machine's best unit.

@@ -24,6 +24,9 @@ const ROWS: usize = 4;
 #[cfg(not(target_arch = "wasm32"))]
 const ROWS: usize = 6;
 
+/// Rows of a tile where a line is one register of thirty-two.
+const MANY_ROWS: usize = 12;
+
 /// Inputs taken at once: a panel of so many lines stays in the first cache.
 const N_INPUTS_AT_ONCE: usize = 256;
 
@@ -219,6 +222,7 @@ impl Work for Product<'_> {
         match self.n_rows {
             1 => self.in_tiles::<L, 1, 4>(),
             2 => self.in_tiles::<L, 2, 2>(),
+            _ if L::MANY_REGISTERS => self.in_tiles::<L, MANY_ROWS, 1>(),
             _ => self.in_tiles::<L, ROWS, 1>(),
         }
     }
@@ -448,6 +452,7 @@ fn largest(row: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::on_every_unit;
     use super::*;
 
     /// Sizes around those of tiles, panels and blocks.
@@ -544,9 +549,12 @@ mod tests {
 
     #[test]
     fn every_unit_computes_the_same() {
-        struct Both<'a>(&'a PackedMatrix, &'a [f32]);
-        impl Both<'_> {
-            fn on<L: Lanes>(&self) -> Vec<f32> {
+        #[derive(Clone, Copy)]
+        struct Given<'a>(&'a PackedMatrix, &'a [f32]);
+        impl Work for Given<'_> {
+            type Output = Vec<f32>;
+            #[inline(always)]
+            fn run<L: Lanes>(self) -> Vec<f32> {
                 let n_rows = self.1.len() / self.0.n_inputs;
                 let mut out = vec![0.0; n_rows * self.0.n_outputs];
                 Product {
@@ -560,14 +568,6 @@ mod tests {
                 out
             }
         }
-        struct Best<'a>(Both<'a>);
-        impl Work for Best<'_> {
-            type Output = Vec<f32>;
-            #[inline(always)]
-            fn run<L: Lanes>(self) -> Vec<f32> {
-                self.0.on::<L>()
-            }
-        }
         for (n_rows, n_outputs, n_inputs) in SIZES {
             let x = numbers(n_rows * n_inputs, 3);
             let weights = numbers(n_outputs * n_inputs, 4);
@@ -578,10 +578,11 @@ mod tests {
                 eight.clone(),
                 eight.for_few_rows(),
             ] {
-                let plain = Both(&matrix, &x).on::<super::super::lanes::Portable>();
-                let best = on_best_unit(Best(Both(&matrix, &x)));
-                for (a, b) in plain.iter().zip(best) {
-                    assert!((a - b).abs() < 1e-6 * (n_inputs as f32 + 10.0), "{a} {b}");
+                let outputs = on_every_unit(Given(&matrix, &x));
+                for other in &outputs[1..] {
+                    for (a, b) in outputs[0].iter().zip(other) {
+                        assert!((a - b).abs() < 1e-6 * (n_inputs as f32 + 10.0), "{a} {b}");
+                    }
                 }
             }
         }
