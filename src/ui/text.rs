@@ -4,6 +4,7 @@ use super::state::{Fault, Origin, Outcome};
 use crate::analysis::live::{Hearing, Moment};
 use crate::analysis::{AnalyzeError, Notice, Utterance};
 use crate::emotion::Emotion;
+use crate::model::shipped;
 use crate::web::{CaptureError, FileError};
 use crate::worker::client::EngineState;
 
@@ -172,14 +173,19 @@ pub fn percent(p: f32) -> String {
     }
 }
 
-/// What was analysed, and how.
+/// What was analysed and how, and by which model where that is not the default.
 pub fn source(outcome: &Outcome) -> String {
     let name = match outcome.origin {
         Origin::Microphone => "Your recording",
         Origin::File => outcome.file.as_str(),
     };
-    let heard = as_heard(outcome.analysis.options.denoise);
-    format!("{name} · {}{heard}", duration(outcome.analysis.duration_s))
+    let analysis = &outcome.analysis;
+    let heard = as_heard(analysis.options.denoise);
+    let duration = duration(analysis.duration_s);
+    match analysis.model.as_str() {
+        shipped::DEFAULT => format!("{name} · {duration}{heard}"),
+        model => format!("{name} · {duration}{heard} · {}", model_name(model)),
+    }
 }
 
 /// What is being heard now, and how.

@@ -240,6 +240,12 @@ async fn another_model_is_loaded_kept_and_a_missing_one_is_refused() {
                 "the model before still answers"
             );
         };
+        let source = "return document.querySelector('.verdict__source').textContent";
+        let source = page.run(source, vec![]).await;
+        assert!(
+            source.as_str().is_some_and(|s| s.ends_with("· LSTM")),
+            "{source}"
+        );
         let focused = "return document.activeElement.dataset.testid ?? null";
         while page.run(focused, vec![]).await != json!("model") {
             assert!(
