@@ -222,7 +222,7 @@ impl Work for Product<'_> {
         match self.n_rows {
             1 => self.in_tiles::<L, 1, 4>(),
             2 => self.in_tiles::<L, 2, 2>(),
-            _ if L::MANY_REGISTERS => self.in_tiles::<L, MANY_ROWS, 1>(),
+            n if L::MANY_REGISTERS && n > ROWS => self.in_tiles::<L, MANY_ROWS, 1>(),
             _ => self.in_tiles::<L, ROWS, 1>(),
         }
     }

@@ -1,0 +1,64 @@
+//! Arrays.
+
+use super::{LINE, Lanes, Line, PairLine, WidePairLine};
+
+/// Arrays, for the compiler to vectorise.
+pub struct Portable;
+
+impl Lanes for Portable {
+    type Floats = Line;
+    type Integers = [i32; LINE];
+    type Pairs = WidePairLine;
+
+    #[inline(always)]
+    fn load(line: &Line) -> Line {
+        *line
+    }
+
+    #[inline(always)]
+    fn add_scaled(mut sums: Line, line: Line, x: f32) -> Line {
+        for (sum, w) in sums.iter_mut().zip(line) {
+            // Every 64-bit ARM fuses; where nothing does, a call would be made.
+            *sum = if cfg!(target_arch = "aarch64") {
+                w.mul_add(x, *sum)
+            } else {
+                *sum + w * x
+            };
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn store(sums: Line) -> Line {
+        sums
+    }
+
+    #[inline(always)]
+    fn zeros() -> [i32; LINE] {
+        [0; LINE]
+    }
+
+    #[inline(always)]
+    fn widen(line: &PairLine) -> WidePairLine {
+        line.map(|pair| pair.map(i16::from))
+    }
+
+    #[inline(always)]
+    fn load_wide(line: &WidePairLine) -> WidePairLine {
+        *line
+    }
+
+    #[inline(always)]
+    fn add_pairs(mut sums: [i32; LINE], line: WidePairLine, x: i32) -> [i32; LINE] {
+        let (first, second) = (i32::from(x as i16), x >> 16);
+        for (sum, w) in sums.iter_mut().zip(line) {
+            *sum += i32::from(w[0]) * first + i32::from(w[1]) * second;
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn to_floats(sums: [i32; LINE]) -> Line {
+        sums.map(|v| v as f32)
+    }
+}
