@@ -5,11 +5,14 @@ use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
 use crate::train::noise::Talkers;
-use crate::train::protocol::{self, FIVE_CLASSES, PAPER_CORPORA, Protocol, Run};
+use crate::train::protocol::{
+    self, Candidate, FIVE_CLASSES, PAPER_CORPORA, Protocol, Run, calibrate_by_others,
+};
 use crate::train::recipe::Recipe;
 use crate::train::report::Report;
 use crate::train::split::always_trained_on;
-use crate::train::trainer::{Progress, TrainingConfig, prepare, train};
+use crate::train::trainer::{Calibrated, Progress, Stage, TrainingConfig, prepare, train};
+use crate::train::tuning::Tuning;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -80,6 +83,10 @@ pub(super) struct Arguments {
     /// Share of values dropped; the model's own by default
     #[arg(long)]
     dropout: Option<f32>,
+    /// Passes in which the last block of Whisper's encoder is tuned; the model's
+    /// own number by default, 0 leaves it as published
+    #[arg(long)]
+    tuning: Option<usize>,
     /// Seeds of weights and order; the first for the protocol `final`
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u64>,
@@ -103,20 +110,36 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut runs = Vec::new();
     for seed in &arguments.seed {
         config.seed = *seed;
-        for (fold, split) in arguments.protocol.splits(&recordings, *seed) {
-            if !arguments.fold.is_empty() && !arguments.fold.contains(&fold) {
+        let mut splits = arguments.protocol.splits(&recordings, *seed);
+        splits.retain(|(fold, _)| arguments.fold.is_empty() || arguments.fold.contains(fold));
+        let told = |progress: &Progress| tell(progress, &config);
+        if arguments.protocol == Protocol::Final {
+            let Some((_, split)) = splits.first() else {
                 continue;
+            };
+            let trained = train(&examples, split, &config, Calibrated::Crossed, told)?;
+            if let Some(path) = &arguments.out {
+                let precision = arguments.model.schooling().precision;
+                write(path, trained.artifact.to_bytes(precision)?)?;
+                eprintln!("written to {}", path.display());
             }
-            let told = |progress: &Progress| tell(progress, &config);
-            if arguments.protocol == Protocol::Final {
-                let model = train(&examples, &split, &config, told)?;
-                if let Some(path) = &arguments.out {
-                    write(path, model.to_bytes(arguments.model.schooling().precision)?)?;
-                    eprintln!("written to {}", path.display());
-                }
-                return Ok(ExitCode::SUCCESS);
-            }
-            let run = protocol::run(&examples, &fold, &split, &config, told)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let calibrated = match arguments.protocol.folds_calibrate_each_other() && splits.len() > 1 {
+            true => Calibrated::Later,
+            false => Calibrated::Crossed,
+        };
+        let mut candidates = Vec::new();
+        for split in &splits {
+            candidates.push(Candidate::train(
+                &examples, split, &config, calibrated, told,
+            )?);
+        }
+        if calibrated == Calibrated::Later && !config.early_stopping {
+            calibrate_by_others(&mut candidates, &examples.corpora)?;
+        }
+        for candidate in candidates {
+            let run = protocol::run(candidate, &examples.corpora)?;
             print(&run);
             runs.push(run);
         }
@@ -205,6 +228,13 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered.unwrap_or(schooling.n_altered),
+        tuning: schooling
+            .tuning
+            .map(|tuning| Tuning {
+                passes: arguments.tuning.unwrap_or(tuning.passes),
+                ..tuning
+            })
+            .filter(|tuning| tuning.passes > 0),
         seed: 0,
         checkpoints: arguments.checkpoints.clone(),
     })
@@ -235,6 +265,12 @@ fn front_ends(arguments: &Arguments) -> Result<Vec<PackedFrontEnd>, String> {
 }
 
 fn tell(progress: &Progress, config: &TrainingConfig) {
+    if let (Stage::Tuning, Some(tuning)) = (progress.stage, config.tuning) {
+        eprintln!(
+            "tuning {}/{}  loss {:.3}",
+            progress.epoch, tuning.passes, progress.loss
+        );
+    }
     if progress.validation.is_empty() {
         return;
     }

@@ -125,6 +125,26 @@ impl Encoder {
         }
         Ok(FeatureMatrix::from_rows(rows, width))
     }
+
+    /// Of what [`Encoder::learnt`] gives, what the last front end's last block
+    /// reads.
+    ///
+    /// # Errors
+    /// [`ModelError::FrontEnd`] if that is none of Whisper's with two blocks.
+    pub fn below_last_block(&self, learnt: &FeatureMatrix) -> Result<FeatureMatrix, ModelError> {
+        let width = match self.front_ends.last() {
+            Some(FrontEnd::Whisper(whisper)) => whisper.width(),
+            _ => 0,
+        };
+        if width == 0 || self.front_ends.last().map(FrontEnd::n_outputs) < Some(2 * width) {
+            return Err(ModelError::FrontEnd {
+                reason: "only two blocks of Whisper's encoder or more can be tuned".to_owned(),
+            });
+        }
+        let start = learnt.n_features() - 2 * width;
+        let rows = (0..learnt.n_frames()).flat_map(|i| &learnt.frame(i)[start..start + width]);
+        Ok(FeatureMatrix::from_rows(rows.copied().collect(), width))
+    }
 }
 
 /// Two matrices side by side, as long as the second; the first is at least as

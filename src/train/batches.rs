@@ -80,12 +80,7 @@ impl Batching<'_> {
         let rows = examples
             .iter()
             .map(|e| {
-                // Of three altered views and the recording itself, that one in
-                // nearly half of all cases.
-                let view = match rng.random_range(0..4) {
-                    0 => &e.views[0],
-                    _ => &e.views[rng.random_range(0..e.views.len())],
-                };
+                let view = &e.views[any_view(e, rng)];
                 let n = view.n_frames();
                 let kept = if e.rows_are_clips {
                     1
@@ -109,6 +104,19 @@ impl Batching<'_> {
                 }
                 rows
             })
+            .collect();
+        self.batch(examples, rows)
+    }
+
+    /// Given columns of each, of somebody of whom nothing is known.
+    ///
+    /// # Errors
+    /// If a tensor cannot be made.
+    pub fn strangers(&self, examples: &[&Example], columns: &[FeatureMatrix]) -> Result<Batch> {
+        let stranger = self.voices.population();
+        let rows = columns
+            .iter()
+            .map(|columns| inputs(columns, stranger, self.architecture))
             .collect();
         self.batch(examples, rows)
     }
@@ -147,6 +155,15 @@ impl Batching<'_> {
             mask: Tensor::from_vec(mask, (n, N_EMOTIONS), &device)?,
             weights: Tensor::from_vec(weights, n, &device)?,
         })
+    }
+}
+
+/// Which view is heard: the recording itself in a quarter of the cases and as
+/// often as each altered one in the others.
+pub fn any_view(example: &Example, rng: &mut impl Rng) -> usize {
+    match rng.random_range(0..4) {
+        0 => 0,
+        _ => rng.random_range(0..example.views.len()),
     }
 }
 
@@ -248,6 +265,7 @@ mod tests {
             sex: None,
             views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1).into()],
             rows_are_clips: false,
+            lower: Vec::new(),
         }
     }
 

@@ -114,6 +114,7 @@ mod tests {
             sex: None,
             views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
             rows_are_clips: false,
+            lower: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use super::cache::{Cache, Key};
 use super::corpora::{Recording, Sex};
 use super::frames::Frames;
 use super::noise::Talkers;
+use super::tuning::Lower;
 use crate::audio::{self, SAMPLE_RATE_HZ};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
@@ -18,6 +19,7 @@ use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A class of a corpus with fewer clips than this share of its largest class
@@ -51,6 +53,8 @@ pub struct Example {
     /// Whether each row stands for a clip of its own, the first for the whole
     /// view and the others for crops of it.
     pub rows_are_clips: bool,
+    /// What a block that is tuned reads of each view, where one is.
+    pub lower: Vec<Lower>,
 }
 
 impl Example {
@@ -70,6 +74,21 @@ impl Example {
             matrix.as_slice()[..n_columns].to_vec(),
             n_columns,
         ))
+    }
+
+    /// The same with other views.
+    pub fn with_views(&self, views: Vec<Frames>) -> Example {
+        Example {
+            corpus: self.corpus,
+            person: self.person.clone(),
+            path: self.path.clone(),
+            duration_s: self.duration_s,
+            emotion: self.emotion,
+            sex: self.sex,
+            views,
+            rows_are_clips: self.rows_are_clips,
+            lower: Vec::new(),
+        }
     }
 }
 
@@ -109,6 +128,8 @@ pub struct Preparation<'a> {
     pub talkers: &'a Talkers,
     /// What the network wants made of them.
     pub architecture: &'a Architecture,
+    /// Whether the last front end's last block is to be tuned.
+    pub tuned: bool,
     /// Altered views beside each recording.
     pub n_altered: usize,
     /// Seed of the alterations.
@@ -131,6 +152,8 @@ pub struct Caches {
     pub features: Cache,
     /// What the front ends make.
     pub learnt: Cache,
+    /// What a block that is tuned reads.
+    pub lower: Cache,
 }
 
 /// Labelled recordings' corpora with the classes each has in number.
@@ -188,6 +211,7 @@ impl Examples {
                 |encoder, (corpus, emotion, recording)| {
                     let (views, n_steps) = views(recording, encoder, preparation)
                         .map_err(|e| format!("{}: {e}", recording.path.display()))?;
+                    let (views, lower): (_, Vec<Option<Lower>>) = views.into_iter().unzip();
                     Ok(Example {
                         corpus,
                         person: recording.person(),
@@ -197,6 +221,7 @@ impl Examples {
                         sex: recording.sex,
                         views,
                         rows_are_clips: preparation.architecture.pooling == Pooling::Statistics,
+                        lower: lower.into_iter().flatten().collect(),
                     })
                 },
             )
@@ -216,15 +241,21 @@ impl Examples {
     }
 }
 
+/// A view, and what a block that is tuned reads of it.
+type View = (Frames, Option<Lower>);
+
 /// The recording and its altered views, from the cache where it has them.
 fn views(
     recording: &Recording,
     encoder: &mut Encoder,
     preparation: &Preparation,
-) -> Result<(Vec<Frames>, usize), Box<dyn std::error::Error>> {
+) -> Result<(Vec<View>, usize), Box<dyn std::error::Error>> {
     let key = Key::new(&recording.path, preparation.seed)?;
     let (mut heard_once, mut n_steps) = (None, 0);
-    let views: Result<Vec<Frames>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
+    let has_learnt = encoder.n_learnt() > 0;
+    let per_step = preparation.architecture.frames_per_step;
+    let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
+    let views: Result<Vec<View>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
         .map(|view| {
             let key = if view == 0 {
                 key.clone()
@@ -235,45 +266,52 @@ fn views(
             let cached = |cache: fn(&Caches) -> &Cache| {
                 preparation.cache.and_then(|caches| cache(caches).get(&key))
             };
-            let has_learnt = encoder.n_learnt() > 0;
-            let features = cached(|c| &c.features);
-            let learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
-            let mut joined = |features: &Frames, learnt: Option<&Frames>| {
-                let all = joined(features, learnt);
-                if view == 0 {
-                    n_steps = all.n_frames();
+            let mut features = cached(|c| &c.features);
+            let mut learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
+            let mut lower = preparation.tuned.then(|| cached(|c| &c.lower)).flatten();
+            let lacking = features.is_none()
+                || has_learnt && learnt.is_none()
+                || preparation.tuned && lower.is_none();
+            if lacking {
+                let samples = match &heard_once {
+                    Some(samples) => samples,
+                    None => heard_once.insert(heard(recording)?),
+                };
+                let mut rng = StdRng::seed_from_u64(key.seed());
+                let samples = match view {
+                    0 => Cow::Borrowed(samples),
+                    _ => Cow::Owned(altered(samples, preparation.talkers, &mut rng)?),
+                };
+                let caches = preparation.cache;
+                let keep = |cache: fn(&Caches) -> &Cache, frames: &Frames| {
+                    if let Some(caches) = caches {
+                        cache(caches).put(&key, frames);
+                    }
+                };
+                if features.is_none() {
+                    let own = Frames::from(steps(encoder.features(&samples)?));
+                    keep(|c| &c.features, &own);
+                    features = Some(own);
                 }
-                wanted(all, preparation, key.seed())
-            };
-            if let (Some(features), true) = (&features, learnt.is_some() || !has_learnt) {
-                return Ok(joined(features, learnt.as_ref()));
-            }
-            let samples = match &heard_once {
-                Some(samples) => samples,
-                None => heard_once.insert(heard(recording)?),
-            };
-            let mut rng = StdRng::seed_from_u64(key.seed());
-            let samples = match view {
-                0 => Cow::Borrowed(samples),
-                _ => Cow::Owned(altered(samples, preparation.talkers, &mut rng)?),
-            };
-            let per_step = preparation.architecture.frames_per_step;
-            let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
-            let features = match features {
-                Some(features) => features,
-                None => Frames::from(steps(encoder.features(&samples)?)),
-            };
-            let learnt = match learnt {
-                None if has_learnt => Some(Frames::half(&steps(encoder.learnt(&samples)?))),
-                learnt => learnt,
-            };
-            if let Some(caches) = preparation.cache {
-                caches.features.put(&key, &features);
-                if let Some(learnt) = &learnt {
-                    caches.learnt.put(&key, learnt);
+                if has_learnt && learnt.is_none() || preparation.tuned && lower.is_none() {
+                    let all = encoder.learnt(&samples)?;
+                    if preparation.tuned {
+                        let own = Frames::half(&encoder.below_last_block(&all)?);
+                        keep(|c| &c.lower, &own);
+                        lower = Some(own);
+                    }
+                    let own = Frames::half(&steps(all));
+                    keep(|c| &c.learnt, &own);
+                    learnt = Some(own);
                 }
             }
-            Ok(joined(&features, learnt.as_ref()))
+            let features = features.ok_or("no features")?;
+            let all = joined(&features, learnt.as_ref());
+            if view == 0 {
+                n_steps = all.n_frames();
+            }
+            let (wanted, crops) = wanted(all, preparation, key.seed());
+            Ok((wanted, lower.map(|frames| Lower { frames, crops })))
         })
         .collect();
     Ok((views?, n_steps))
@@ -287,38 +325,61 @@ fn joined<'a>(features: &'a Frames, learnt: Option<&Frames>) -> Cow<'a, FeatureM
     }
 }
 
-/// A view as the network wants it.
-fn wanted(mut steps: Cow<FeatureMatrix>, preparation: &Preparation, seed: u64) -> Frames {
+/// A view as the network wants it, and the steps each row is of where rows are
+/// clips.
+fn wanted(
+    mut steps: Cow<FeatureMatrix>,
+    preparation: &Preparation,
+    seed: u64,
+) -> (Frames, Vec<Range<usize>>) {
+    let mut ranges = Vec::new();
     if preparation.architecture.pooling == Pooling::Statistics {
-        steps = Cow::Owned(clips(&steps, preparation, &mut StdRng::seed_from_u64(seed)));
+        let mut rng = StdRng::seed_from_u64(seed);
+        ranges = crops(steps.n_frames(), preparation.step_s(), &mut rng);
+        steps = Cow::Owned(clips(&steps, &ranges, preparation.architecture));
     }
-    if preparation.half {
+    let frames = if preparation.half {
         Frames::half(&steps)
     } else {
         steps.into_owned().into()
-    }
+    };
+    (frames, ranges)
 }
 
-/// The columns of the whole and of random crops of it, a row each.
-fn clips(steps: &FeatureMatrix, preparation: &Preparation, rng: &mut impl Rng) -> FeatureMatrix {
+/// All of so many steps, and random crops.
+fn crops(n: usize, step_s: f64, rng: &mut impl Rng) -> Vec<Range<usize>> {
+    let [least, most] = CROP_S.map(|s| ((s / step_s) as usize).min(n));
+    (0..=N_CROPS)
+        .map(|crop| {
+            let kept = match crop {
+                0 => n,
+                _ => ((n as f32 * rng.random_range(0.5..1.0f32)) as usize).clamp(least, most),
+            };
+            let start = rng.random_range(0..=n - kept);
+            start..start + kept
+        })
+        .collect()
+}
+
+/// The columns of each crop, a row each.
+pub(super) fn clips(
+    steps: &FeatureMatrix,
+    crops: &[Range<usize>],
+    architecture: &Architecture,
+) -> FeatureMatrix {
     // Frames are averaged already.
     let architecture = Architecture {
         frames_per_step: 1,
-        ..preparation.architecture.clone()
+        ..architecture.clone()
     };
-    let step_s = preparation.step_s();
-    let n = steps.n_frames();
-    let [least, most] = CROP_S.map(|s| ((s / step_s) as usize).min(n));
-    let mut rows = Vec::new();
-    for crop in 0..=N_CROPS {
-        let kept = match crop {
-            0 => n,
-            _ => ((n as f32 * rng.random_range(0.5..1.0f32)) as usize).clamp(least, most),
-        };
-        let start = rng.random_range(0..=n - kept);
-        let columns = columns(steps, start..start + kept, &architecture);
-        rows.extend_from_slice(columns.as_slice());
-    }
+    let rows = crops
+        .iter()
+        .flat_map(|crop| {
+            columns(steps, crop.clone(), &architecture)
+                .as_slice()
+                .to_vec()
+        })
+        .collect();
     FeatureMatrix::from_rows(rows, architecture.n_columns(steps.n_features()))
 }
 

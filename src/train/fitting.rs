@@ -7,12 +7,13 @@ use super::calibrate::by_corpus;
 use super::checkpoint::{Best, Checkpoint, FittingState};
 use super::examples::{Corpus, Example};
 use super::optimizer::{AdamW, Average, clip, named, seed_weights};
-use super::trainer::{Progress, TrainingConfig};
+use super::trainer::{Progress, Stage, TrainingConfig};
 use super::voices::{Voices, statistics};
 use crate::emotion::N_EMOTIONS;
 use crate::model::baseline::Displacements;
 use crate::model::network::Network;
 use crate::model::normalize::Normalizer;
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use rand::rngs::StdRng;
@@ -26,6 +27,9 @@ pub(super) const WEIGHT_DECAY: f64 = 0.05;
 
 /// What the averaged weights keep of themselves at a step.
 pub(super) const AVERAGED: f64 = 0.995;
+
+/// Share of a target spread over the corpus's classes.
+pub(super) const LABEL_SMOOTHING: f32 = 0.05;
 
 /// A network that has been fitted.
 pub(super) struct Fitted {
@@ -65,7 +69,7 @@ pub(super) fn fit(
         voices: &voices,
         corpora,
         step_s,
-        label_smoothing: 0.05,
+        label_smoothing: LABEL_SMOOTHING,
         class_weights: &class_weights,
     };
     let mut fitting = Fitting::new(config, &batching, normalizer.n_columns())?;
@@ -114,6 +118,7 @@ pub(super) fn fit(
         }
         let of_passes = |n: usize| start.elapsed().mul_f64(n as f64 / (done - first) as f64);
         progress(&Progress {
+            stage: Stage::Fitting,
             epoch: done,
             loss,
             validation: validated,
@@ -145,7 +150,7 @@ pub(super) fn fit(
 }
 
 /// A network on its way.
-struct Fitting<'a> {
+pub(super) struct Fitting<'a> {
     config: &'a TrainingConfig,
     batching: &'a Batching<'a>,
     n_inputs: usize,
@@ -155,7 +160,7 @@ struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(
+    pub(super) fn new(
         config: &'a TrainingConfig,
         batching: &'a Batching,
         n_columns: usize,
@@ -202,28 +207,38 @@ impl<'a> Fitting<'a> {
     }
 
     /// One pass over the examples; returns the mean loss.
-    fn pass(&mut self, examples: &[&Example], pass: usize) -> Result<f64> {
+    pub(super) fn pass(&mut self, examples: &[&Example], pass: usize) -> Result<f64> {
         let n_corpora = self.batching.corpora.len();
         let (per_corpus, size) = (self.config.clips_per_corpus, self.config.batch_size);
         // Every pass has random numbers of its own, so that a training that was
         // cut off goes on as if it had not been.
         let mut rng = StdRng::seed_from_u64(self.config.seed ^ (pass as u64 + 1) << 32);
         let batches = epoch(examples, n_corpora, per_corpus, size, &mut rng);
-        let vars = named(&self.map);
         let mut sum = 0.0;
         for (i, indices) in batches.iter().enumerate() {
             let done = pass as f64 + i as f64 / batches.len() as f64;
             let rate = self.config.learning_rate * schedule(done, self.config.epochs as f64);
             let chosen: Vec<&Example> = indices.iter().map(|i| examples[*i]).collect();
             let batch = self.batching.varied(&chosen, &mut rng)?;
-            let loss = self.loss(&batch, &mut rng)?;
-            let mut gradients = loss.backward()?;
-            clip(&mut gradients, &vars, 1.0)?;
-            self.optimizer.step(&vars, &gradients, rate)?;
-            self.average.update(&vars)?;
-            sum += f64::from(loss.to_scalar::<f32>()?);
+            sum += self.step(&batch, rate, &mut rng)?.0;
         }
         Ok(sum / batches.len().max(1) as f64)
+    }
+
+    /// One step; returns the loss and its gradients.
+    pub(super) fn step(
+        &mut self,
+        batch: &Batch,
+        rate: f64,
+        rng: &mut StdRng,
+    ) -> Result<(f64, GradStore)> {
+        let vars = named(&self.map);
+        let loss = self.loss(batch, rng)?;
+        let mut gradients = loss.backward()?;
+        clip(&mut gradients, &vars, 1.0)?;
+        self.optimizer.step(&vars, &gradients, rate)?;
+        self.average.update(&vars)?;
+        Ok((f64::from(loss.to_scalar::<f32>()?), gradients))
     }
 
     /// Weighted cross-entropy over the classes that each corpus tells apart.
@@ -314,6 +329,7 @@ mod tests {
             sex: None,
             views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
             rows_are_clips: false,
+            lower: Vec::new(),
         }
     }
 
@@ -365,6 +381,7 @@ mod tests {
             learning_rate: 0.02,
             clips_per_corpus: 48,
             n_altered: 0,
+            tuning: None,
             seed: 1,
             checkpoints: None,
         }

@@ -25,4 +25,5 @@ pub mod recipe;
 pub mod report;
 pub mod split;
 pub mod trainer;
+pub mod tuning;
 pub mod voices;

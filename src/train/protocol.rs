@@ -1,13 +1,15 @@
 //! The protocols: who is trained on, who is tested, how often.
 
+use super::calibrate::calibrate;
 use super::corpora::Recording;
-use super::examples::Examples;
+use super::examples::{Corpus, Example, Examples};
 use super::judge::{Knowledge, judge};
 use super::metrics::{Metrics, Outcome};
 use super::split::{N_FOLDS, Split, by_corpus, by_speaker, shuffled};
-use super::trainer::{Progress, TrainingConfig, train};
+use super::trainer::{Calibrated, Progress, Trained, TrainingConfig, train};
 use crate::emotion::Emotion;
-use crate::model::EmotionModel;
+use crate::model::calibration::Calibration;
+use crate::model::{EmotionModel, ModelError};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +58,12 @@ impl Protocol {
         }
     }
 
+    /// Whether each split's model is calibrated by the others' answers: they are
+    /// tested by other speakers of the same corpora.
+    pub fn folds_calibrate_each_other(self) -> bool {
+        self == Protocol::SpeakerIndependent
+    }
+
     /// Its splits, by name.
     pub fn splits(self, recordings: &[Recording], seed: u64) -> Vec<(String, Split)> {
         match self {
@@ -92,30 +100,88 @@ pub struct Run {
     pub outcomes: BTreeMap<String, Vec<Outcome>>,
 }
 
-/// Trains and tests one split.
+/// A split's model before it is judged.
+pub struct Candidate<'a> {
+    fold: String,
+    seed: u64,
+    trained: Trained<'a>,
+}
+
+impl Candidate<'_> {
+    /// Trains on one split.
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn train<'a>(
+        examples: &'a Examples,
+        (fold, split): &(String, Split),
+        config: &TrainingConfig,
+        calibrated: Calibrated,
+        progress: impl FnMut(&Progress),
+    ) -> candle_core::Result<Candidate<'a>> {
+        Ok(Candidate {
+            fold: fold.clone(),
+            seed: config.seed,
+            trained: train(examples, split, config, calibrated, progress)?,
+        })
+    }
+
+    fn test(&self) -> Vec<&Example> {
+        self.trained.test.iter().map(|e| &**e).collect()
+    }
+}
+
+/// Calibrates each by what the others answer about the speakers that they never
+/// heard, which are not those that test it.
 ///
 /// # Errors
-/// As [`train`], or if the model cannot be run.
-pub fn run(
-    examples: &Examples,
-    fold: &str,
-    split: &Split,
-    config: &TrainingConfig,
-    progress: impl FnMut(&Progress),
-) -> Result<Run, Box<dyn std::error::Error>> {
-    let artifact = train(examples, split, config, progress)?;
-    let mut model = EmotionModel::new(artifact)?;
-    let test = examples.of(&split.test);
+/// If a model cannot be run.
+pub fn calibrate_by_others(
+    candidates: &mut [Candidate],
+    corpora: &[Corpus],
+) -> Result<(), ModelError> {
+    let mut answers = Vec::new();
+    for candidate in candidates.iter() {
+        let model = EmotionModel::new(candidate.trained.artifact.clone())?;
+        let test = candidate.test().into_iter();
+        let logits: Result<Vec<_>, _> = test.map(|e| model.logits(&e.whole())).collect();
+        answers.push(logits?);
+    }
+    let calibrations: Vec<Calibration> = (0..candidates.len())
+        .map(|own| {
+            let others = (0..candidates.len()).filter(|i| *i != own);
+            let (mut heard, mut logits) = (Vec::new(), Vec::new());
+            for i in others {
+                heard.extend(candidates[i].test());
+                logits.extend_from_slice(&answers[i]);
+            }
+            calibrate(&heard, corpora, &logits)
+        })
+        .collect();
+    for (candidate, calibration) in candidates.iter_mut().zip(calibrations) {
+        candidate.trained.artifact.header.calibration = calibration;
+    }
+    Ok(())
+}
+
+/// Judges a split's model by the speakers that it never heard, under everything
+/// that may be known of them.
+///
+/// # Errors
+/// If the model cannot be run.
+pub fn run(candidate: Candidate, corpora: &[Corpus]) -> Result<Run, ModelError> {
+    let told = candidate.trained.artifact.header.architecture.told_baseline;
+    let test = candidate.test();
+    let mut model = EmotionModel::new(candidate.trained.artifact.clone())?;
     let mut figures = BTreeMap::new();
     let mut outcomes = BTreeMap::new();
-    let told = config.architecture.told_baseline;
     for knowledge in Knowledge::ALL {
         if knowledge != Knowledge::Stranger && !told {
             continue;
         }
-        let judged = judge(&mut model, &test, &examples.corpora, knowledge)?;
+        let judged = judge(&mut model, &test, corpora, knowledge)?;
         let by_corpus = judged.iter().map(|(corpus, list)| {
-            let known = examples.corpora.iter().find(|c| c.name == *corpus);
+            let known = corpora.iter().find(|c| c.name == *corpus);
             let classes: Vec<Emotion> = Emotion::ALL
                 .into_iter()
                 .filter(|e| known.is_some_and(|c| c.classes[e.index()]))
@@ -128,8 +194,8 @@ pub fn run(
         }
     }
     Ok(Run {
-        fold: fold.to_owned(),
-        seed: config.seed,
+        fold: candidate.fold,
+        seed: candidate.seed,
         figures,
         outcomes,
     })

@@ -1,5 +1,6 @@
 //! The models that are trained: features, front ends and network of each.
 
+use super::tuning::Tuning;
 use crate::features::{FeatureConfig, FeatureGroup};
 use crate::model::front_ends::FrontEndKind;
 use crate::model::header::{Architecture, Cell, Pooling, RecurrentConfig};
@@ -104,6 +105,7 @@ impl Recipe {
             epochs: 40,
             dropout: 0.3,
             n_altered: 2,
+            tuning: None,
             batch_size: 32,
             precision: Precision::Half,
         };
@@ -112,12 +114,19 @@ impl Recipe {
             epochs: 100,
             dropout: 0.4,
             n_altered: 3,
+            tuning: None,
             batch_size: 256,
             precision: Precision::Eight,
         };
         match self {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,
-            Recipe::Undertone => pooled,
+            Recipe::Undertone => Schooling {
+                tuning: Some(Tuning {
+                    passes: 3,
+                    learning_rate: 2e-4,
+                }),
+                ..pooled
+            },
             Recipe::UndertoneLight => Schooling {
                 dropout: 0.25,
                 ..pooled
@@ -140,6 +149,8 @@ pub struct Schooling {
     pub n_altered: usize,
     /// Clips a step.
     pub batch_size: usize,
+    /// How the last block of Whisper's encoder is tuned, if it is.
+    pub tuning: Option<Tuning>,
     /// How closely the shipped file keeps the network's own weights.
     pub precision: Precision,
 }

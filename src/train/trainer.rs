@@ -4,23 +4,26 @@
 use super::cache::Cache;
 use super::calibrate::calibrate;
 use super::corpora::Recording;
-use super::examples::{Caches, Corpus, Examples, Preparation, corpora};
+use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
 use super::split::{Split, crossed};
+use super::tuning::{Tuning, heard_by, tune};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
 use crate::model::Encoder;
 use crate::model::artifact::Artifact;
+use crate::model::calibration::Calibration;
 use crate::model::front_ends::PackedFrontEnd;
 use crate::model::header::{Architecture, FORMAT_VERSION, ModelHeader, TrainingFacts};
 use candle_core::{Device, Error, Result, Tensor};
 use indicatif::ProgressBar;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Raised whenever a feature is computed differently, so that kept ones are
 /// computed anew.
@@ -59,6 +62,8 @@ pub struct TrainingConfig {
     pub clips_per_corpus: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
+    /// How the last front end's last block is tuned, if it is.
+    pub tuning: Option<Tuning>,
     /// Seed of weights, order and alteration.
     pub seed: u64,
     /// Folder where every fit is kept on its way, to go on if it is cut off.
@@ -69,7 +74,7 @@ impl TrainingConfig {
     /// All that decides a fit but the examples.
     pub(super) fn settings(&self) -> String {
         format!(
-            "{} {:?} {} {} {} {} {} {} {} {}",
+            "{} {:?} {} {} {} {} {} {} {} {:?} {}",
             self.name,
             self.architecture,
             self.epochs,
@@ -79,14 +84,26 @@ impl TrainingConfig {
             self.learning_rate,
             self.clips_per_corpus,
             self.n_altered,
+            self.tuning,
             self.seed
         )
     }
 }
 
+/// What is being moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A front end's last block.
+    Tuning,
+    /// The network's own weights.
+    Fitting,
+}
+
 /// How far a training is.
 #[derive(Clone, Debug)]
 pub struct Progress {
+    /// What is being moved.
+    pub stage: Stage,
     /// Passes done.
     pub epoch: usize,
     /// Mean loss of the last pass.
@@ -118,6 +135,7 @@ pub fn prepare(
         cache: cache.as_ref(),
         talkers: &config.talkers,
         architecture: &config.architecture,
+        tuned: config.tuning.is_some(),
         n_altered: config.n_altered,
         seed: 1,
     };
@@ -128,19 +146,37 @@ pub fn prepare(
     Ok(examples)
 }
 
+/// By whom a pooled model is calibrated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calibrated {
+    /// By the speakers it is trained on, crossed: each is judged by a network
+    /// that never heard them.
+    Crossed,
+    /// Later, by others; until then it believes its scores as they are.
+    Later,
+}
+
+/// A fitted model, and the examples that test it.
+pub struct Trained<'a> {
+    /// The model.
+    pub artifact: Artifact,
+    /// `split.test`, as the model's front ends hear it.
+    pub test: Vec<Cow<'a, Example>>,
+}
+
 /// Trains on `split.training` and calibrates by speakers that were not trained
 /// on. With early stopping these are `split.validation`, which also decide when
-/// to stop; else the speakers of both are crossed: each is judged by a network
-/// that never heard them, and the model is fitted to all.
+/// to stop; else the model is fitted to all, and `calibrated` says by whom.
 ///
 /// # Errors
 /// If there is nothing to train or validate on, or a tensor operation fails.
-pub fn train(
-    examples: &Examples,
+pub fn train<'a>(
+    examples: &'a Examples,
     split: &Split,
     config: &TrainingConfig,
+    calibrated: Calibrated,
     mut progress: impl FnMut(&Progress),
-) -> Result<Artifact> {
+) -> Result<Trained<'a>> {
     let architecture = &config.architecture;
     let corpora = &examples.corpora;
     let step_s = examples.step_s;
@@ -148,42 +184,59 @@ pub fn train(
         vec![split.clone()]
     } else {
         let all = [&split.training[..], &split.validation].concat();
+        let crossed = match calibrated {
+            Calibrated::Crossed => crossed(&all),
+            Calibrated::Later => Vec::new(),
+        };
         // At last, nobody validates.
         let whole = Split {
-            training: all.clone(),
-            ..Split::default()
+            training: all,
+            validation: Vec::new(),
+            test: split.test.clone(),
         };
-        [crossed(&all), vec![whole]].concat()
+        [crossed, vec![whole]].concat()
     };
-    let (mut validated, mut logits, mut last) = (Vec::new(), Vec::new(), None);
-    let validated_by = |split: &Split| examples.of(&split.validation).len();
-    if splits.iter().all(|split| validated_by(split) == 0) {
+    let later = calibrated == Calibrated::Later && !config.early_stopping;
+    let validates = |split: &Split| !examples.of(&split.validation).is_empty();
+    if !later && !splits.iter().any(validates) {
         candle_core::bail!(
             "nobody is left to say how sure the model may be: give a corpus of eight or more speakers"
         );
     }
+    let start = Instant::now();
+    let (mut validated, mut logits, mut last) = (Vec::new(), Vec::new(), None);
     for (i, split) in splits.iter().enumerate() {
-        let training = examples.of(&split.training);
-        let validation = examples.of(&split.validation);
-        if training.is_empty() {
-            candle_core::bail!("there is nothing to train on: give corpora of more speakers");
-        }
-        let n_after = (splits.len() - 1 - i) as u32;
         let mut told = |p: &Progress| {
+            let whole = match i {
+                0 => p.whole,
+                _ => start.elapsed() / i as u32,
+            };
             progress(&Progress {
-                left: p.left + p.whole * n_after,
+                left: p.left + whole * (splits.len() - 1 - i) as u32,
                 ..p.clone()
             });
         };
+        if examples.of(&split.training).is_empty() {
+            candle_core::bail!("there is nothing to train on: give corpora of more speakers");
+        }
+        let heard = Heard::new(examples, split, config, &mut told)?;
+        let [training, validation] =
+            [&heard.training, &heard.validation].map(|list| list.iter().map(|e| &**e).collect());
+        let training: Vec<&Example> = training;
+        let validation: Vec<&Example> = validation;
         let fitted = fit(&training, &validation, corpora, config, step_s, &mut told)?;
         logits.extend_from_slice(&fitted.logits);
-        validated.extend(validation);
-        last = Some(fitted);
+        validated.extend(heard.validation);
+        last = Some((fitted, heard.front_ends, heard.test));
     }
-    let Some(fitted) = last else {
+    let Some((fitted, front_ends, test)) = last else {
         candle_core::bail!("there is nothing to train on");
     };
-    let calibration = calibrate(&validated, corpora, &logits);
+    let validated: Vec<&Example> = validated.iter().map(|e| &**e).collect();
+    let calibration = match later {
+        true => Calibration::default(),
+        false => calibrate(&validated, corpora, &logits),
+    };
     let mut weights = fitted.weights;
     let n_columns = fitted.normalizer.n_columns();
     weights.insert(
@@ -194,13 +247,13 @@ pub fn train(
             &Device::Cpu,
         )?,
     );
-    Ok(Artifact {
+    let artifact = Artifact {
         header: ModelHeader {
             format_version: FORMAT_VERSION,
             name: config.name.clone(),
             classes: Emotion::ALL.iter().map(|e| e.name().to_owned()).collect(),
             features: config.features.clone(),
-            front_ends: config.front_ends.iter().map(|f| f.header.clone()).collect(),
+            front_ends: front_ends.iter().map(|f| f.header.clone()).collect(),
             architecture: architecture.clone(),
             normalizer: fitted.normalizer,
             calibration,
@@ -214,12 +267,48 @@ pub fn train(
             checksum: String::new(),
         },
         weights,
-        front_ends: config
-            .front_ends
-            .iter()
-            .map(|f| f.weights.clone())
-            .collect(),
-    })
+        front_ends: front_ends.iter().map(|f| f.weights.clone()).collect(),
+    };
+    Ok(Trained { artifact, test })
+}
+
+/// A split's examples as the front ends hear them that were tuned by its
+/// training.
+struct Heard<'a> {
+    training: Vec<Cow<'a, Example>>,
+    validation: Vec<Cow<'a, Example>>,
+    test: Vec<Cow<'a, Example>>,
+    front_ends: Vec<PackedFrontEnd>,
+}
+
+impl<'a> Heard<'a> {
+    fn new(
+        examples: &'a Examples,
+        split: &Split,
+        config: &TrainingConfig,
+        told: &mut impl FnMut(&Progress),
+    ) -> Result<Heard<'a>> {
+        let lists = [&split.training, &split.validation, &split.test].map(|l| examples.of(l));
+        let mut front_ends = config.front_ends.clone();
+        let [training, validation, test] = match (config.tuning, front_ends.last_mut()) {
+            (Some(tuning), Some(front_end)) => {
+                *front_end = tune(&lists[0], examples, config, tuning, front_end, told)?;
+                let mut heard = Vec::new();
+                for list in &lists {
+                    heard.push(heard_by(list, front_end, &config.architecture)?);
+                }
+                let [a, b, c] = [0, 1, 2].map(|i| std::mem::take(&mut heard[i]));
+                [a, b, c].map(|list| list.into_iter().map(Cow::Owned).collect())
+            }
+            _ => lists.map(|list| list.into_iter().map(Cow::Borrowed).collect()),
+        };
+        Ok(Heard {
+            training,
+            validation,
+            test,
+            front_ends,
+        })
+    }
 }
 
 /// Names everything that decides what a recording is encoded to.
@@ -245,6 +334,7 @@ fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
     }
     Caches {
         features: Cache::new(folder, &features),
+        lower: Cache::new(folder, &format!("below the last block of{learnt}")),
         learnt: Cache::new(folder, &learnt),
     }
 }

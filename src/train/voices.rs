@@ -230,6 +230,7 @@ mod tests {
                 sex: None,
                 views: vec![FeatureMatrix::from_rows(vec![value], 1).into()],
                 rows_are_clips: false,
+                lower: Vec::new(),
             })
         })
         .collect()

@@ -5,6 +5,7 @@
 use super::block::Block;
 use super::linear::{Linear, gelu, get};
 use super::log_mel::LogMel;
+use super::{HOP_SAMPLES, MAX_SAMPLES};
 use crate::features::FeatureMatrix;
 use crate::model::error::ModelError;
 use crate::model::matmul::Scratch;
@@ -68,6 +69,25 @@ impl WhisperEncoder {
     /// Columns of [`WhisperEncoder::encode`].
     pub fn n_outputs(&self) -> usize {
         self.layers.blocks.len() * self.layers.width
+    }
+
+    /// Columns of one block.
+    pub fn width(&self) -> usize {
+        self.layers.width
+    }
+
+    /// The last block's outputs for those of the block before it, `[frames,
+    /// width]` each. Blocks hear at most 8 s at once, as in
+    /// [`crate::model::Encoder::learnt`].
+    pub fn last_block(&self, frames: &FeatureMatrix) -> FeatureMatrix {
+        let mut scratch = Scratch::default();
+        let mut x = frames.as_slice().to_vec();
+        if let Some(block) = self.layers.blocks.last() {
+            for piece in x.chunks_mut(MAX_SAMPLES / HOP_SAMPLES * self.layers.width) {
+                block.apply(piece, &mut scratch);
+            }
+        }
+        FeatureMatrix::from_rows(x, self.layers.width)
     }
 
     /// The blocks' outputs side by side, `[frames, blocks · width]`, every
