@@ -131,9 +131,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         };
         let mut candidates = Vec::new();
         for split in &splits {
-            candidates.push(Candidate::train(
-                &examples, split, &config, calibrated, told,
-            )?);
+            let candidate = Candidate::train(&examples, split, &config, calibrated, told)?;
+            let recall = candidate.recall(&examples.corpora)?;
+            eprintln!("{}: test UAR {}", candidate.fold(), listed(&recall));
+            candidates.push(candidate);
         }
         if calibrated == Calibrated::Later && !config.early_stopping {
             calibrate_by_others(&mut candidates, &examples.corpora)?;
@@ -274,20 +275,21 @@ fn tell(progress: &Progress, config: &TrainingConfig) {
     if progress.validation.is_empty() {
         return;
     }
-    let validation: Vec<String> = progress
-        .validation
-        .iter()
-        .map(|(corpus, uar)| format!("{corpus} {uar:.3}"))
-        .collect();
     let left_s = progress.left.as_secs();
     eprintln!(
         "epoch {:>3}/{}  loss {:.3}  validation UAR {}{}  {}:{:02} left",
         progress.epoch,
         config.epochs,
         progress.loss,
-        validation.join(", "),
+        listed(&progress.validation),
         if progress.best { "  best" } else { "" },
         left_s / 60,
         left_s % 60
     );
+}
+
+/// A figure for each corpus.
+fn listed(figures: &[(String, f64)]) -> String {
+    let each = figures.iter().map(|(c, uar)| format!("{c} {uar:.3}"));
+    each.collect::<Vec<_>>().join(", ")
 }

@@ -18,7 +18,7 @@ fn masked(logits: &[f32; N_EMOTIONS], corpus: &Corpus) -> [f32; N_EMOTIONS] {
 }
 
 /// Unweighted average recall of each corpus that has several classes.
-pub(super) fn by_corpus(
+pub(super) fn recalls(
     examples: &[&Example],
     corpora: &[Corpus],
     logits: &[[f32; N_EMOTIONS]],

@@ -3,7 +3,7 @@
 //! see.
 
 use super::batches::{Batch, Batching, class_weights, epoch};
-use super::calibrate::by_corpus;
+use super::calibrate::recalls;
 use super::checkpoint::{Best, Checkpoint, FittingState};
 use super::examples::{Corpus, Example};
 use super::optimizer::{AdamW, Average, clip, named, seed_weights};
@@ -99,7 +99,7 @@ pub(super) fn fit(
         let done = pass + 1;
         let last = done == config.epochs;
         let validated = if config.early_stopping || last || done % 10 == 0 {
-            by_corpus(validation, corpora, &fitting.measure(validation)?)
+            recalls(validation, corpora, &fitting.measure(validation)?)
         } else {
             Vec::new()
         };
@@ -398,7 +398,7 @@ mod tests {
         }];
         let examples: Vec<&Example> = examples.iter().collect();
         let fitted = fit(&examples, &examples, &corpora, config, 0.01, progress)?;
-        let uar = by_corpus(&examples, &corpora, &fitted.logits)[0].1;
+        let uar = recalls(&examples, &corpora, &fitted.logits)[0].1;
         Ok((uar, fitted))
     }
 

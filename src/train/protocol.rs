@@ -1,13 +1,13 @@
 //! The protocols: who is trained on, who is tested, how often.
 
-use super::calibrate::calibrate;
+use super::calibrate::{calibrate, recalls};
 use super::corpora::Recording;
 use super::examples::{Corpus, Example, Examples};
 use super::judge::{Knowledge, judge};
 use super::metrics::{Metrics, Outcome};
 use super::split::{N_FOLDS, Split, by_corpus, by_speaker, shuffled};
 use super::trainer::{Calibrated, Progress, Trained, TrainingConfig, train};
-use crate::emotion::Emotion;
+use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::model::calibration::Calibration;
 use crate::model::{EmotionModel, ModelError};
 use clap::ValueEnum;
@@ -126,6 +126,27 @@ impl Candidate<'_> {
         })
     }
 
+    /// The split's name.
+    pub fn fold(&self) -> &str {
+        &self.fold
+    }
+
+    /// Unweighted average recall on the speakers that test it, of whom nothing
+    /// is known, by corpus.
+    ///
+    /// # Errors
+    /// If the model cannot be run.
+    pub fn recall(&self, corpora: &[Corpus]) -> Result<Vec<(String, f64)>, ModelError> {
+        Ok(recalls(&self.test(), corpora, &self.logits()?))
+    }
+
+    /// Of the examples that test it.
+    fn logits(&self) -> Result<Vec<[f32; N_EMOTIONS]>, ModelError> {
+        let model = EmotionModel::new(self.trained.artifact.clone())?;
+        let test = self.test().into_iter();
+        test.map(|e| model.logits(&e.whole())).collect()
+    }
+
     fn test(&self) -> Vec<&Example> {
         self.trained.test.iter().map(|e| &**e).collect()
     }
@@ -140,13 +161,10 @@ pub fn calibrate_by_others(
     candidates: &mut [Candidate],
     corpora: &[Corpus],
 ) -> Result<(), ModelError> {
-    let mut answers = Vec::new();
-    for candidate in candidates.iter() {
-        let model = EmotionModel::new(candidate.trained.artifact.clone())?;
-        let test = candidate.test().into_iter();
-        let logits: Result<Vec<_>, _> = test.map(|e| model.logits(&e.whole())).collect();
-        answers.push(logits?);
-    }
+    let answers = candidates
+        .iter()
+        .map(Candidate::logits)
+        .collect::<Result<Vec<_>, _>>()?;
     let calibrations: Vec<Calibration> = (0..candidates.len())
         .map(|own| {
             let others = (0..candidates.len()).filter(|i| *i != own);
