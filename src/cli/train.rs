@@ -1,17 +1,19 @@
 //! `undertone train`.
 
 use super::{Outcome, progress_bar, write};
+use crate::model::artifact::Artifact;
 use crate::model::front_ends::PackedFrontEnd;
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
+use crate::train::examples::Examples;
 use crate::train::noise::Talkers;
 use crate::train::protocol::{
     self, Candidate, FIVE_CLASSES, PAPER_CORPORA, Protocol, Run, calibrate_by_others,
 };
 use crate::train::recipe::Recipe;
 use crate::train::report::Report;
-use crate::train::split::always_trained_on;
-use crate::train::trainer::{Calibrated, Progress, Stage, TrainingConfig, prepare, train};
+use crate::train::split::{always_trained_on, by_speaker};
+use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
 use crate::train::tuning::Tuning;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,9 @@ pub(super) struct Arguments {
     /// (corpus,path,speaker,sex,emotion,seconds)
     #[arg(long)]
     corpora: PathBuf,
-    /// Where to write the model (protocol `final`)
+    /// Where to write the model: of the protocol `final`, or, of a pooled model
+    /// under `speaker-independent`, one that is fitted to everybody and calibrated by
+    /// what the folds of the first seed answer
     #[arg(long, required_if_eq("protocol", "final"))]
     out: Option<PathBuf>,
     /// Where to write the figures as JSON, beside it the same as Markdown and a
@@ -42,7 +46,7 @@ pub(super) struct Arguments {
     /// speaker encoder and Whisper's, that of `undertone-light` the first alone
     #[arg(long)]
     encoder: Vec<PathBuf>,
-    /// Where encoded recordings are kept from one run to the next (up to 1 MB
+    /// Where encoded recordings are kept from one run to the next (up to 2 MB
     /// a recording); in the user's cache folder by default
     #[arg(long)]
     cache: Option<PathBuf>,
@@ -114,15 +118,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         splits.retain(|(fold, _)| arguments.fold.is_empty() || arguments.fold.contains(fold));
         let told = |progress: &Progress| tell(progress, &config);
         if arguments.protocol == Protocol::Final {
-            let Some((_, split)) = splits.first() else {
-                continue;
-            };
-            let trained = train(&examples, split, &config, Calibrated::Crossed, told)?;
-            if let Some(path) = &arguments.out {
-                let precision = arguments.model.schooling().precision;
-                write(path, trained.artifact.to_bytes(precision)?)?;
-                eprintln!("written to {}", path.display());
-            }
+            let trained = whole(&recordings, &examples, &config, Calibrated::Crossed)?;
+            write_model(arguments, &trained.artifact)?;
             return Ok(ExitCode::SUCCESS);
         }
         let calibrated = match arguments.protocol.folds_calibrate_each_other() && splits.len() > 1 {
@@ -137,7 +134,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             candidates.push(candidate);
         }
         if calibrated == Calibrated::Later && !config.early_stopping {
-            calibrate_by_others(&mut candidates, &examples.corpora)?;
+            let together = calibrate_by_others(&mut candidates, &examples.corpora)?;
+            if runs.is_empty() && arguments.out.is_some() {
+                let trained = whole(&recordings, &examples, &config, Calibrated::Later)?;
+                let mut artifact = trained.artifact;
+                artifact.header.calibration = together;
+                write_model(arguments, &artifact)?;
+            }
         }
         for candidate in candidates {
             let run = protocol::run(candidate, &examples.corpora)?;
@@ -170,6 +173,30 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         write(&picture, report.to_svg())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trains what is shipped, on everybody.
+fn whole<'a>(
+    recordings: &[Recording],
+    examples: &'a Examples,
+    config: &TrainingConfig,
+    calibrated: Calibrated,
+) -> Result<Trained<'a>, Box<dyn std::error::Error>> {
+    let split = by_speaker(recordings, None);
+    let told = |progress: &Progress| tell(progress, config);
+    Ok(train(examples, &split, config, calibrated, told)?)
+}
+
+fn write_model(
+    arguments: &Arguments,
+    artifact: &Artifact,
+) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(path) = &arguments.out {
+        let precision = arguments.model.schooling().precision;
+        write(path, artifact.to_bytes(precision)?)?;
+        eprintln!("written to {}", path.display());
+    }
+    Ok(())
 }
 
 /// A line a corpus and what was known.

@@ -153,33 +153,35 @@ impl Candidate<'_> {
 }
 
 /// Calibrates each by what the others answer about the speakers that they never
-/// heard, which are not those that test it.
+/// heard, which are not those that test it; returns what all of them say
+/// together, for a model that is fitted to everybody.
 ///
 /// # Errors
 /// If a model cannot be run.
 pub fn calibrate_by_others(
     candidates: &mut [Candidate],
     corpora: &[Corpus],
-) -> Result<(), ModelError> {
+) -> Result<Calibration, ModelError> {
     let answers = candidates
         .iter()
         .map(Candidate::logits)
         .collect::<Result<Vec<_>, _>>()?;
-    let calibrations: Vec<Calibration> = (0..candidates.len())
-        .map(|own| {
-            let others = (0..candidates.len()).filter(|i| *i != own);
-            let (mut heard, mut logits) = (Vec::new(), Vec::new());
-            for i in others {
-                heard.extend(candidates[i].test());
+    let without = |left_out: Option<usize>| {
+        let (mut heard, mut logits) = (Vec::new(), Vec::new());
+        for (i, candidate) in candidates.iter().enumerate() {
+            if left_out != Some(i) {
+                heard.extend(candidate.test());
                 logits.extend_from_slice(&answers[i]);
             }
-            calibrate(&heard, corpora, &logits)
-        })
-        .collect();
+        }
+        calibrate(&heard, corpora, &logits)
+    };
+    let calibrations: Vec<Calibration> = (0..candidates.len()).map(|i| without(Some(i))).collect();
+    let together = without(None);
     for (candidate, calibration) in candidates.iter_mut().zip(calibrations) {
         candidate.trained.artifact.header.calibration = calibration;
     }
-    Ok(())
+    Ok(together)
 }
 
 /// Judges a split's model by the speakers that it never heard, under everything

@@ -122,7 +122,7 @@ impl Recipe {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,
             Recipe::Undertone => Schooling {
                 tuning: Some(Tuning {
-                    passes: 3,
+                    passes: 2,
                     learning_rate: 2e-4,
                 }),
                 ..pooled

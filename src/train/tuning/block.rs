@@ -132,14 +132,14 @@ impl TrainableBlock {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::features::FeatureMatrix;
     use crate::model::front_ends::WhisperEncoder;
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};
 
-    const WIDTH: usize = 128;
+    pub const WIDTH: usize = 128;
 
     fn random(shape: &[usize], scale: f32, rng: &mut StdRng) -> Weight {
         let n = shape.iter().product();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// An encoder of two blocks, as files name its weights.
-    fn weights() -> Weights {
+    pub fn weights() -> Weights {
         let mut rng = StdRng::seed_from_u64(5);
         let w = WIDTH;
         let mut shapes = vec![
@@ -185,7 +185,7 @@ mod tests {
             .collect()
     }
 
-    fn frames(n: usize, seed: u64) -> FeatureMatrix {
+    pub fn frames(n: usize, seed: u64) -> FeatureMatrix {
         let mut rng = StdRng::seed_from_u64(seed);
         let values = (0..n * WIDTH).map(|_| rng.random_range(-1.0..1.0f32));
         FeatureMatrix::from_rows(values.collect(), WIDTH)

@@ -239,7 +239,8 @@ impl Tuner<'_> {
         Ok(loss)
     }
 
-    /// Mean and deviation over the steps of each clip, `[clips, 2 · width]`.
+    /// Mean and deviation over the steps of each clip, `[clips, 2 · width]`; the
+    /// block hears a crop by itself, as a short clip.
     fn pooled(&self, picks: &[Pick]) -> Result<Tensor> {
         let clips: Vec<(FeatureMatrix, usize)> = picks
             .iter()
@@ -362,4 +363,171 @@ pub(super) fn heard_by(
         example.with_views(views)
     };
     Ok(examples.par_iter().map(heard).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::block::tests::{WIDTH, frames, weights};
+    use super::*;
+    use crate::emotion::{Emotion, N_EMOTIONS};
+    use crate::model::front_ends::{FrontEndHeader, HOP_SAMPLES};
+    use crate::train::examples::Corpus;
+    use crate::train::recipe::Recipe;
+
+    /// A column beside the block's.
+    const N_OTHER: usize = 1;
+
+    fn front_end() -> PackedFrontEnd {
+        PackedFrontEnd {
+            header: FrontEndHeader {
+                kind: FrontEndKind::Whisper,
+                origin: "tests".into(),
+                version: "1".into(),
+                sha256: String::new(),
+                license: "MIT".into(),
+                hop_samples: HOP_SAMPLES,
+            },
+            weights: Arc::new(weights()),
+        }
+    }
+
+    /// Happy clips grow louder in some channels, sad ones softer.
+    fn examples(architecture: &Architecture) -> Examples {
+        let list = (0..24).map(|i| {
+            let happy = i % 2 == 0;
+            let n = 9 + i % 5;
+            let mut own = frames(n, i as u64);
+            for t in 0..n {
+                let slope = if happy { t } else { n - t } as f32 / n as f32;
+                own.frame_mut(t)[..8].iter_mut().for_each(|v| *v += slope);
+            }
+            let n_steps = n.div_ceil(architecture.frames_per_step);
+            let crops = vec![0..n_steps, 1..n_steps - 1];
+            let rows = FeatureMatrix::from_rows(
+                vec![0.0; crops.len() * 2 * (N_OTHER + WIDTH)],
+                2 * (N_OTHER + WIDTH),
+            );
+            Example {
+                corpus: 0,
+                person: (i / 4).to_string(),
+                path: i.to_string().into(),
+                duration_s: 1.0,
+                emotion: if happy { Emotion::Happy } else { Emotion::Sad },
+                sex: None,
+                views: vec![rows.into()],
+                rows_are_clips: true,
+                lower: vec![Lower {
+                    frames: Frames::half(&own),
+                    crops,
+                }],
+            }
+        });
+        Examples {
+            corpora: vec![Corpus {
+                name: "x".into(),
+                classes: [true; N_EMOTIONS],
+            }],
+            step_s: 0.04,
+            list: list.collect(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn config(tuning: Tuning) -> TrainingConfig {
+        TrainingConfig {
+            name: "test".into(),
+            features: Recipe::Undertone.features(),
+            front_ends: vec![front_end()],
+            architecture: Recipe::Undertone.architecture(0, 0.0),
+            cache: None,
+            talkers: Arc::default(),
+            epochs: 1,
+            early_stopping: false,
+            patience: 1,
+            batch_size: 8,
+            learning_rate: 2e-3,
+            clips_per_corpus: 24,
+            n_altered: 0,
+            tuning: Some(tuning),
+            seed: 1,
+            checkpoints: None,
+        }
+    }
+
+    #[test]
+    fn training_pools_what_use_pools() -> Result<()> {
+        let config = config(Tuning {
+            passes: 1,
+            learning_rate: 0.0,
+        });
+        let examples = examples(&config.architecture);
+        let all: Vec<&Example> = examples.list.iter().collect();
+        let heard = heard_by(&all, &front_end(), &config.architecture)?;
+        let (normalizer, _) = statistics(&all);
+        let voices = Voices::strangers(&normalizer);
+        let batching = Batching {
+            architecture: &config.architecture,
+            voices: &voices,
+            corpora: &examples.corpora,
+            step_s: examples.step_s,
+            label_smoothing: 0.0,
+            class_weights: &[[1.0; N_EMOTIONS]],
+        };
+        let tuner = Tuner {
+            training: &all,
+            batching: &batching,
+            normalizer: &normalizer,
+            per_step: config.architecture.frames_per_step,
+            optimizer: AdamW::new(0.0),
+            average: Average::new(AVERAGED),
+            block: TrainableBlock::new(&front_end().weights, "layers.1")?,
+        };
+        let picks: Vec<Pick> = (0..all.len())
+            .flat_map(|i| [(i, 0, 0), (i, 0, 1)])
+            .collect();
+        let pooled = tuner.pooled(&picks)?.to_vec2::<f32>()?;
+        for (&(i, _, row), pooled) in picks.iter().zip(pooled) {
+            let columns = heard[i].views[0].matrix();
+            let columns = columns.frame(row);
+            let (means, deviations) = columns.split_at(columns.len() / 2);
+            let expected = [&means[N_OTHER..], &deviations[N_OTHER..]].concat();
+            for (a, b) in pooled.iter().zip(&expected) {
+                // The columns are kept in half precision.
+                assert!((a - b).abs() < 4e-3 * b.abs().max(1.0), "{a} {b}");
+            }
+            assert_eq!((means[0], deviations[0]), (0.0, 0.0));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_block_learns_and_what_lies_below_stays() -> Result<()> {
+        let tuning = Tuning {
+            passes: 6,
+            learning_rate: 2e-3,
+        };
+        let config = config(tuning);
+        let mut examples = examples(&config.architecture);
+        let published = front_end();
+        let heard = heard_by(
+            &examples.list.iter().collect::<Vec<_>>(),
+            &published,
+            &config.architecture,
+        )?;
+        for (example, heard) in examples.list.iter_mut().zip(heard) {
+            example.views = heard.views;
+        }
+        let all: Vec<&Example> = examples.list.iter().collect();
+        let mut losses = Vec::new();
+        let tuned = tune(&all, &examples, &config, tuning, &published, &mut |p| {
+            losses.push(p.loss);
+        })?;
+        assert_eq!(losses.len(), tuning.passes);
+        assert!(losses[5] < losses[0], "{losses:?}");
+        for (name, weight) in published.weights.iter() {
+            let moved = tuned.weights[name] != *weight;
+            assert_eq!(moved, name.starts_with("layers.1."), "{name}");
+        }
+        Ok(())
+    }
 }
