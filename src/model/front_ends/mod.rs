@@ -11,6 +11,7 @@ mod log_mel;
 mod speaker;
 mod whisper;
 
+pub use linear::gelu;
 pub use speaker::{SpeakerEncoder, SpeakerStream};
 pub use whisper::WhisperEncoder;
 

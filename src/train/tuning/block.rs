@@ -1,6 +1,7 @@
 //! The last transformer block of Whisper's encoder as a graph that gradients
 //! flow through; in use, [`crate::model::front_ends`] runs the same weights.
 
+use super::operations::{Gelu, Product};
 use crate::model::weights::{Precision, Weight, Weights};
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::collections::BTreeMap;
@@ -77,7 +78,7 @@ impl TrainableBlock {
             .reshape((batch * n_steps, width))?;
         let x = (x + self.dense("self_attn.out_proj", &mixed)?)?;
         let hidden = self.dense("fc1", &self.norm("final_layer_norm", &x)?)?;
-        let x = (&x + self.dense("fc2", &hidden.gelu_erf()?)?)?;
+        let x = (&x + self.dense("fc2", &hidden.apply_op1(Gelu)?)?)?;
         x.reshape((batch, n_steps, width))
     }
 
@@ -112,7 +113,7 @@ impl TrainableBlock {
     }
 
     fn dense(&self, name: &str, x: &Tensor) -> Result<Tensor> {
-        let product = x.matmul(&self.var(&format!("{name}.weight"))?.t()?)?;
+        let product = x.apply_op2(self.var(&format!("{name}.weight"))?, Product)?;
         // Whisper's keys have no bias.
         match self.vars.get(&format!("{name}.bias")) {
             Some(bias) => product.broadcast_add(bias),
