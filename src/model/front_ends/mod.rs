@@ -1,6 +1,6 @@
 //! Networks that others have trained on far more speech than there is labelled
-//! with emotion, kept as they are: what they make of a clip is what our own
-//! network reads.
+//! with emotion, kept as they are but for what training tunes: what they make of
+//! a clip is what our own network reads.
 //!
 //! Each is one file ([`PackedFrontEnd`]) with its origin, version, checksum and
 //! licence, which a model takes over into its own header.
