@@ -87,10 +87,13 @@ pub(super) struct Arguments {
     /// Share of values dropped; the model's own by default
     #[arg(long)]
     dropout: Option<f32>,
-    /// Passes in which the last block of Whisper's encoder is tuned; the model's
-    /// own number by default, 0 leaves it as published
+    /// Passes in which the last front end's last layer is tuned; the model's own
+    /// number by default, 0 leaves it as published
     #[arg(long)]
     tuning: Option<usize>,
+    /// Largest learning rate of that layer; the model's own by default
+    #[arg(long)]
+    tuning_rate: Option<f64>,
     /// Seeds of weights and order; the first for the protocol `final`
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u64>,
@@ -260,7 +263,7 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
             .tuning
             .map(|tuning| Tuning {
                 passes: arguments.tuning.unwrap_or(tuning.passes),
-                ..tuning
+                learning_rate: arguments.tuning_rate.unwrap_or(tuning.learning_rate),
             })
             .filter(|tuning| tuning.passes > 0),
         seed: 0,

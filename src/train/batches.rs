@@ -5,7 +5,7 @@ use super::voices::Voices;
 use crate::emotion::N_EMOTIONS;
 use crate::features::FeatureMatrix;
 use crate::model::header::Architecture;
-use crate::model::normalize::inputs;
+use crate::model::normalize::{Reference, inputs};
 use candle_core::{Device, Result, Tensor};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -40,6 +40,7 @@ pub struct Batch {
 }
 
 /// How steps become a batch.
+#[derive(Clone, Copy)]
 pub struct Batching<'a> {
     /// The network's shape.
     pub architecture: &'a Architecture,
@@ -108,15 +109,20 @@ impl Batching<'_> {
         self.batch(examples, rows)
     }
 
-    /// Given columns of each, of somebody of whom nothing is known.
+    /// Given columns of each, compared with what is known of each voice.
     ///
     /// # Errors
     /// If a tensor cannot be made.
-    pub fn strangers(&self, examples: &[&Example], columns: &[FeatureMatrix]) -> Result<Batch> {
-        let stranger = self.voices.population();
+    pub fn compared(
+        &self,
+        examples: &[&Example],
+        columns: &[FeatureMatrix],
+        known: &[&Reference],
+    ) -> Result<Batch> {
         let rows = columns
             .iter()
-            .map(|columns| inputs(columns, stranger, self.architecture))
+            .zip(known)
+            .map(|(columns, known)| inputs(columns, known, self.architecture))
             .collect();
         self.batch(examples, rows)
     }

@@ -53,7 +53,7 @@ pub struct Example {
     /// Whether each row stands for a clip of its own, the first for the whole
     /// view and the others for crops of it.
     pub rows_are_clips: bool,
-    /// What a block that is tuned reads of each view, where one is.
+    /// What a layer that is tuned reads of each view, where one is.
     pub lower: Vec<Lower>,
 }
 
@@ -74,6 +74,14 @@ impl Example {
             matrix.as_slice()[..n_columns].to_vec(),
             n_columns,
         ))
+    }
+
+    /// The same without altered views.
+    pub fn unaltered(&self) -> Example {
+        Example {
+            lower: self.lower.iter().take(1).cloned().collect(),
+            ..self.with_views(vec![self.views[0].clone()])
+        }
     }
 
     /// The same with other views.
@@ -128,7 +136,7 @@ pub struct Preparation<'a> {
     pub talkers: &'a Talkers,
     /// What the network wants made of them.
     pub architecture: &'a Architecture,
-    /// Whether the last front end's last block is to be tuned.
+    /// Whether the last front end's last layer is to be tuned.
     pub tuned: bool,
     /// Altered views beside each recording.
     pub n_altered: usize,
@@ -152,7 +160,7 @@ pub struct Caches {
     pub features: Cache,
     /// What the front ends make.
     pub learnt: Cache,
-    /// What a block that is tuned reads.
+    /// What a layer that is tuned reads.
     pub lower: Cache,
 }
 
@@ -241,7 +249,7 @@ impl Examples {
     }
 }
 
-/// A view, and what a block that is tuned reads of it.
+/// A view, and what a layer that is tuned reads of it.
 type View = (Frames, Option<Lower>);
 
 /// The recording and its altered views, from the cache where it has them.
@@ -296,7 +304,7 @@ fn views(
                 if has_learnt && learnt.is_none() || preparation.tuned && lower.is_none() {
                     let all = encoder.learnt(&samples)?;
                     if preparation.tuned {
-                        let own = Frames::half(&encoder.below_last_block(&all)?);
+                        let own = Frames::half(&encoder.below_last_layer(&samples, &all)?);
                         keep(|c| &c.lower, &own);
                         lower = Some(own);
                     }

@@ -8,7 +8,7 @@ use super::checkpoint::{Best, Checkpoint, FittingState};
 use super::examples::{Corpus, Example};
 use super::optimizer::{AdamW, Average, clip, named, seed_weights};
 use super::trainer::{Progress, Stage, TrainingConfig};
-use super::voices::{Voices, statistics};
+use super::voices::Voices;
 use crate::emotion::N_EMOTIONS;
 use crate::model::baseline::Displacements;
 use crate::model::network::Network;
@@ -56,13 +56,9 @@ pub(super) fn fit(
     step_s: f64,
     progress: &mut impl FnMut(&Progress),
 ) -> Result<Fitted> {
-    let (normalizer, displacements) = statistics(training);
-    let voices = if config.architecture.told_baseline {
-        let mut rng = StdRng::seed_from_u64(config.seed ^ 0x766f_6963);
-        Voices::draw(training, &normalizer, &displacements, &mut rng)
-    } else {
-        Voices::strangers(&normalizer)
-    };
+    let mut rng = StdRng::seed_from_u64(config.seed ^ 0x766f_6963);
+    let (voices, normalizer, displacements) =
+        Voices::told(training, &config.architecture, &mut rng);
     let class_weights = class_weights(training, corpora.len());
     let batching = Batching {
         architecture: &config.architecture,

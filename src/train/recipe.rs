@@ -128,6 +128,10 @@ impl Recipe {
                 ..pooled
             },
             Recipe::UndertoneLight => Schooling {
+                tuning: Some(Tuning {
+                    passes: 2,
+                    learning_rate: 2e-4,
+                }),
                 dropout: 0.25,
                 ..pooled
             },
@@ -149,7 +153,7 @@ pub struct Schooling {
     pub n_altered: usize,
     /// Clips a step.
     pub batch_size: usize,
-    /// How the last block of Whisper's encoder is tuned, if it is.
+    /// How the last front end's last layer is tuned, if it is.
     pub tuning: Option<Tuning>,
     /// How closely the shipped file keeps the network's own weights.
     pub precision: Precision,

@@ -62,7 +62,7 @@ pub struct TrainingConfig {
     pub clips_per_corpus: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
-    /// How the last front end's last block is tuned, if it is.
+    /// How the last front end's last layer is tuned, if it is.
     pub tuning: Option<Tuning>,
     /// Seed of weights, order and alteration.
     pub seed: u64,
@@ -93,7 +93,7 @@ impl TrainingConfig {
 /// What is being moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// A front end's last block.
+    /// A front end's last layer.
     Tuning,
     /// The network's own weights.
     Fitting,

@@ -5,6 +5,7 @@ use super::examples::Example;
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
 use crate::model::baseline::{BaselineKind, Displacements, reference};
+use crate::model::header::Architecture;
 use crate::model::normalize::{Normalizer, Reference};
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -103,6 +104,21 @@ pub fn statistics(examples: &[&Example]) -> (Normalizer, Displacements) {
 }
 
 impl Voices {
+    /// What the architecture is told of the voices, with the statistics that
+    /// it is told by.
+    pub fn told(
+        examples: &[&Example],
+        architecture: &Architecture,
+        rng: &mut impl Rng,
+    ) -> (Voices, Normalizer, Displacements) {
+        let (normalizer, displacements) = statistics(examples);
+        let voices = match architecture.told_baseline {
+            true => Voices::draw(examples, &normalizer, &displacements, rng),
+            false => Voices::strangers(&normalizer),
+        };
+        (voices, normalizer, displacements)
+    }
+
     /// Draws baselines for every voice.
     pub fn draw(
         examples: &[&Example],

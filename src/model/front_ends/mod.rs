@@ -157,6 +157,15 @@ impl FrontEnd {
             FrontEnd::Whisper(encoder) => encoder.encode(samples),
         }
     }
+
+    /// The last layer's outputs every 20 ms, the last columns of
+    /// [`FrontEnd::encode`], for what it reads of a recording.
+    pub fn last_layer(&self, below: &FeatureMatrix) -> FeatureMatrix {
+        match self {
+            FrontEnd::Speaker(encoder) => encoder.last_layer(below),
+            FrontEnd::Whisper(encoder) => encoder.last_block(below),
+        }
+    }
 }
 
 #[cfg(test)]

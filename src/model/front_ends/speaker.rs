@@ -65,27 +65,37 @@ impl SpeakerEncoder {
         let bands = self.mel_power(samples);
         let n_mels = self.bank.n_mels();
         let n_frames = bands.len() / n_mels;
-        self.means_of_two(&self.stack.outputs(&bands, &[n_frames]))
+        means_of_two(&self.stack.outputs(&bands, &[n_frames]), self.hidden)
     }
 
-    /// The layers' states `[frames of 10 ms, hidden]` as rows every 20 ms.
-    fn means_of_two(&self, layers: &[Vec<f32>]) -> FeatureMatrix {
-        let n_outputs = self.n_outputs();
-        let n_frames = layers.first().map_or(0, Vec::len) / self.hidden;
-        let mut out = vec![0.0; n_frames.div_ceil(2) * n_outputs];
-        for (layer, states) in layers.iter().enumerate() {
-            let rows = out.chunks_exact_mut(n_outputs);
-            for (row, pair) in rows.zip(states.chunks(2 * self.hidden)) {
-                let share = self.hidden as f32 / pair.len() as f32;
-                let row = &mut row[layer * self.hidden..][..self.hidden];
-                for states in pair.chunks_exact(self.hidden) {
-                    for (mean, state) in row.iter_mut().zip(states) {
-                        *mean += share * state;
-                    }
-                }
+    /// What the last layer reads of `samples`, `[frames, values]`, every 10 ms,
+    /// `1 + ⌊samples / 160⌋` of them.
+    pub fn below_last_layer(&mut self, samples: &[f32]) -> FeatureMatrix {
+        let bands = self.mel_power(samples);
+        let n_mels = self.bank.n_mels();
+        let mut layers = self.stack.outputs(&bands, &[bands.len() / n_mels]);
+        layers.pop();
+        match layers.pop() {
+            Some(states) => FeatureMatrix::from_rows(states, self.hidden),
+            None => FeatureMatrix::from_rows(bands, n_mels),
+        }
+    }
+
+    /// The last layer's columns of [`SpeakerEncoder::encode`] for what it reads.
+    /// At most 8 s are heard at once, as in [`crate::model::Encoder::learnt`].
+    pub fn last_layer(&self, frames: &FeatureMatrix) -> FeatureMatrix {
+        let mut out = Vec::new();
+        if let Some(layer) = self.stack.layers.last() {
+            let layer = PackedStack {
+                layers: vec![layer.clone()],
+            };
+            let width = frames.n_features();
+            for piece in frames.as_slice().chunks(MAX_SAMPLES / HOP * width) {
+                let states = layer.outputs(piece, &[piece.len() / width]);
+                out.extend_from_slice(means_of_two(&states, self.hidden).as_slice());
             }
         }
-        FeatureMatrix::from_rows(out, n_outputs)
+        FeatureMatrix::from_rows(out, self.hidden)
     }
 
     /// `[1 + samples / 160, n_mels]` as `librosa.feature.melspectrogram` 0.11:
@@ -111,6 +121,26 @@ impl SpeakerEncoder {
         }
         bands
     }
+}
+
+/// The layers' states `[frames of 10 ms, hidden]` side by side, a row every 20 ms.
+fn means_of_two(layers: &[Vec<f32>], hidden: usize) -> FeatureMatrix {
+    let n_outputs = layers.len() * hidden;
+    let n_frames = layers.first().map_or(0, Vec::len) / hidden;
+    let mut out = vec![0.0; n_frames.div_ceil(2) * n_outputs];
+    for (layer, states) in layers.iter().enumerate() {
+        let rows = out.chunks_exact_mut(n_outputs);
+        for (row, pair) in rows.zip(states.chunks(2 * hidden)) {
+            let share = hidden as f32 / pair.len() as f32;
+            let row = &mut row[layer * hidden..][..hidden];
+            for states in pair.chunks_exact(hidden) {
+                for (mean, state) in row.iter_mut().zip(states) {
+                    *mean += share * state;
+                }
+            }
+        }
+    }
+    FeatureMatrix::from_rows(out, n_outputs)
 }
 
 fn energy(samples: &[f32]) -> f64 {
@@ -171,7 +201,7 @@ impl SpeakerStream {
             let rest = waiting.split_off(waiting.len() / pair * pair);
             ready.push(std::mem::replace(waiting, rest));
         }
-        self.encoder.means_of_two(&ready)
+        means_of_two(&ready, self.encoder.hidden)
     }
 
     /// The gain for these samples, by the level of what was heard lately, they

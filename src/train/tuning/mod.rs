@@ -1,26 +1,27 @@
-//! Fine-tuning: the last block of Whisper's encoder is moved by the emotions,
-//! with smaller steps than the heads over it.
+//! Fine-tuning: a front end's last layer is moved by the emotions, with smaller
+//! steps than the heads over it.
 //!
-//! The block was made to tell words apart; what it makes of a clip is pooled
-//! over time, so a few passes teach it to keep what tells emotions apart. All
-//! below it stays as published, and so is computed once: the tuned block reads
-//! the frames of the block before ([`Lower`]).
+//! The layer was made to tell words or people apart; what it makes of a clip is
+//! pooled over time, so a few passes teach it to keep what tells emotions apart.
+//! All below it stays as published, and so is computed once: the tuned layer
+//! reads the frames of the layer before ([`Lower`]).
 
 mod block;
+mod layer;
 mod operations;
 
-use self::block::TrainableBlock;
+use self::layer::{TrainableLayer, merged};
 use super::batches::{Batch, Batching, class_weights};
 use super::examples::{Example, Examples, clips};
 use super::fitting::{Fitting, LABEL_SMOOTHING};
 use super::frames::Frames;
 use super::optimizer::{AdamW, Average, clip};
 use super::trainer::{Progress, Stage, TrainingConfig};
-use super::voices::{Voices, statistics};
+use super::voices::Voices;
 use crate::features::FeatureMatrix;
-use crate::model::front_ends::{FrontEndKind, PackedFrontEnd, WhisperEncoder};
+use crate::model::front_ends::{FrontEnd, PackedFrontEnd};
 use crate::model::header::Architecture;
-use crate::model::normalize::{Normalizer, averaged};
+use crate::model::normalize::{Reference, averaged};
 use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -29,20 +30,20 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How a block is tuned.
+/// How a layer is tuned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tuning {
-    /// Passes in which the block moves.
+    /// Passes in which the layer moves.
     pub passes: usize,
-    /// Largest step of the block's weights.
+    /// Largest step of the layer's weights.
     pub learning_rate: f64,
 }
 
-/// Passes of the heads alone before the block moves: random heads would only
+/// Passes of the heads alone before the layer moves: random heads would only
 /// spoil it.
 const WARM_UP: usize = 30;
 
-/// Largest step of the heads while the block moves.
+/// Largest step of the heads while the layer moves.
 const HEADS_RATE: f64 = 5e-4;
 
 /// Clips a step.
@@ -51,10 +52,10 @@ const BATCH: usize = 48;
 /// What the averaged weights keep of themselves at a step.
 const AVERAGED: f64 = 0.99;
 
-/// What a tuned block reads of a view.
+/// What a tuned layer reads of a view.
 #[derive(Clone, Debug)]
 pub struct Lower {
-    /// Outputs of the block before it, every 20 ms.
+    /// Outputs of the layer before it, at its own step.
     pub frames: Frames,
     /// The steps that each row of the view was made of.
     pub crops: Vec<Range<usize>>,
@@ -63,11 +64,11 @@ pub struct Lower {
 /// One clip of a batch: which example, which of its views, which row of it.
 type Pick = (usize, usize, usize);
 
-/// Moves the last block of `front_end` by what `training` shows; the block's
+/// Moves the last layer of `front_end` by what `training` shows; the layer's
 /// outputs are the last columns of the examples.
 ///
 /// # Errors
-/// If the front end is none of Whisper's, or a tensor operation fails.
+/// If the front end has no layers, or a tensor operation fails.
 pub(super) fn tune(
     training: &[&Example],
     examples: &Examples,
@@ -77,11 +78,10 @@ pub(super) fn tune(
     told: &mut impl FnMut(&Progress),
 ) -> Result<PackedFrontEnd> {
     let corpora = &examples.corpora;
-    let name = last_block(front_end)?;
-    let block = TrainableBlock::new(&front_end.weights, &name)?;
-    let (normalizer, _) = statistics(training);
+    let layer = TrainableLayer::last_of(front_end)?;
     let class_weights = class_weights(training, corpora.len());
-    let voices = Voices::strangers(&normalizer);
+    let mut rng = StdRng::seed_from_u64(config.seed ^ 0x766f_6963);
+    let (voices, normalizer, _) = Voices::told(training, &config.architecture, &mut rng);
     let batching = Batching {
         architecture: &config.architecture,
         voices: &voices,
@@ -100,23 +100,32 @@ pub(super) fn tune(
     }
     let mut tuner = Tuner {
         training,
-        batching: &batching,
-        normalizer: &normalizer,
-        per_step: config.architecture.frames_per_step,
+        architecture: &config.architecture,
+        per_step: config.architecture.frames_per_step * layer.frames_per_row(),
         optimizer: AdamW::new(0.0),
         average: Average::new(AVERAGED),
-        block,
+        layer,
     };
     let start = Instant::now();
     for pass in 0..tuning.passes {
-        let mut rng = StdRng::seed_from_u64(config.seed ^ 0x7475_6e65 ^ (pass as u64 + 1) << 32);
+        // A voice is known through the layer as it is by now.
+        let moved = match pass {
+            0 => None,
+            _ => Some(tuner.voices(front_end, &mut rng)?),
+        };
+        let batching = Batching {
+            voices: moved.as_ref().unwrap_or(&voices),
+            ..batching
+        };
+        let seed = config.seed ^ 0x7475_6e65 ^ (pass as u64 + 1) << 32;
+        let mut rng = StdRng::seed_from_u64(seed);
         let batches = tuner.batches(config.clips_per_corpus, corpora.len(), &mut rng);
         let mut sum = 0.0;
         for (i, picks) in batches.iter().enumerate() {
             let done = (pass as f64 + i as f64 / batches.len() as f64) / tuning.passes as f64;
             let scale = schedule(done, tuning.passes);
             let rates = [HEADS_RATE * scale, tuning.learning_rate * scale];
-            sum += tuner.step(&mut fitting, picks, rates, &mut rng)?;
+            sum += tuner.step(&mut fitting, &batching, picks, rates, &mut rng)?;
         }
         let of_passes = |n: usize| start.elapsed().mul_f64(n as f64 / (pass + 1) as f64);
         told(&Progress {
@@ -129,13 +138,9 @@ pub(super) fn tune(
             whole: of_passes(tuning.passes),
         });
     }
-    let weights = TrainableBlock::merged(&front_end.weights, &name, tuner.average.weights())?;
-    let mut header = front_end.header.clone();
-    header.origin += "; the last block tuned on emotions";
-    Ok(PackedFrontEnd {
-        header,
-        weights: Arc::new(weights),
-    })
+    let mut tuned = tuner.tuned(front_end)?;
+    tuned.header.origin += "; the last layer tuned on emotions";
+    Ok(tuned)
 }
 
 /// Share of the largest step: up over a quarter of a pass, then down a cosine.
@@ -144,35 +149,34 @@ fn schedule(done: f64, passes: usize) -> f64 {
     risen * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
 }
 
-/// The name of Whisper's last block.
-fn last_block(front_end: &PackedFrontEnd) -> Result<String> {
-    if front_end.header.kind != FrontEndKind::Whisper {
-        candle_core::bail!("only Whisper's encoder can be tuned, and it must come last");
-    }
-    let names = (0..).map(|i| format!("layers.{i}"));
-    let last = names
-        .take_while(|name| {
-            let weight = format!("{name}.fc1.weight");
-            front_end.weights.contains_key(&weight)
-        })
-        .last();
-    match last {
-        Some(name) => Ok(name),
-        None => candle_core::bail!("the encoder has no blocks"),
-    }
-}
-
 struct Tuner<'a> {
     training: &'a [&'a Example],
-    batching: &'a Batching<'a>,
-    normalizer: &'a Normalizer,
+    architecture: &'a Architecture,
+    /// Frames of the layer to a step.
     per_step: usize,
     optimizer: AdamW,
     average: Average,
-    block: TrainableBlock,
+    layer: TrainableLayer,
 }
 
 impl Tuner<'_> {
+    /// The front end as its layer is by now.
+    fn tuned(&self, front_end: &PackedFrontEnd) -> Result<PackedFrontEnd> {
+        Ok(PackedFrontEnd {
+            header: front_end.header.clone(),
+            weights: Arc::new(merged(&front_end.weights, self.average.weights())?),
+        })
+    }
+
+    /// The voices through it.
+    fn voices(&self, front_end: &PackedFrontEnd, rng: &mut StdRng) -> Result<Voices> {
+        let as_they_are: Vec<Example> = self.training.iter().map(|e| e.unaltered()).collect();
+        let as_they_are: Vec<&Example> = as_they_are.iter().collect();
+        let heard = heard_by(&as_they_are, &self.tuned(front_end)?, self.architecture)?;
+        let heard: Vec<&Example> = heard.iter().collect();
+        Ok(Voices::told(&heard, self.architecture, rng).0)
+    }
+
     /// A pass's order, of clips of like length.
     fn batches(&self, per_corpus: usize, n_corpora: usize, rng: &mut StdRng) -> Vec<Vec<Pick>> {
         let order = super::batches::epoch(self.training, n_corpora, per_corpus, BATCH, rng);
@@ -191,12 +195,13 @@ impl Tuner<'_> {
             .collect()
     }
 
-    /// One step of the heads and of the block; returns the loss.
+    /// One step of the heads and of the layer; returns the loss.
     fn step(
         &mut self,
         fitting: &mut Fitting,
+        batching: &Batching,
         picks: &[Pick],
-        [heads_rate, block_rate]: [f64; 2],
+        [heads_rate, layer_rate]: [f64; 2],
         rng: &mut StdRng,
     ) -> Result<f64> {
         // The clips of each core in a graph of their own: they meet in the
@@ -207,10 +212,10 @@ impl Tuner<'_> {
             .map(|picks| self.pooled(picks))
             .collect::<Result<_>>()?;
         let statistics = Var::from_tensor(&Tensor::cat(&pooled, 0)?.detach())?;
-        let batch = self.batch(picks, &statistics)?;
+        let batch = self.batch(batching, picks, &statistics, rng)?;
         let (loss, gradients) = fitting.step(&batch, heads_rate, rng)?;
         let Some(upstream) = gradients.get(&statistics) else {
-            candle_core::bail!("the heads do not read the block");
+            candle_core::bail!("the heads do not read the layer");
         };
         let mut gradients = pooled
             .par_iter()
@@ -224,7 +229,7 @@ impl Tuner<'_> {
             candle_core::bail!("a batch without clips");
         };
         for (var, gradients) in self
-            .block
+            .layer
             .vars()
             .values()
             .flat_map(|var| gradients.iter().map(move |g| (var, g)))
@@ -234,14 +239,14 @@ impl Tuner<'_> {
                 sum.insert(var, both);
             }
         }
-        clip(&mut sum, self.block.vars(), 1.0)?;
-        self.optimizer.step(self.block.vars(), &sum, block_rate)?;
-        self.average.update(self.block.vars())?;
+        clip(&mut sum, self.layer.vars(), 1.0)?;
+        self.optimizer.step(self.layer.vars(), &sum, layer_rate)?;
+        self.average.update(self.layer.vars())?;
         Ok(loss)
     }
 
     /// Mean and deviation over the steps of each clip, `[clips, 2 · width]`; the
-    /// block hears a crop by itself, as a short clip.
+    /// layer hears a crop by itself, as a short clip.
     fn pooled(&self, picks: &[Pick]) -> Result<Tensor> {
         let clips: Vec<(FeatureMatrix, usize)> = picks
             .iter()
@@ -280,7 +285,8 @@ impl Tuner<'_> {
         let in_step = Tensor::from_vec(in_step, (n, n_frames, 1), device)?;
         let in_clip = Tensor::from_vec(in_clip, (n, n_steps, 1), device)?;
         let lengths: Vec<usize> = clips.iter().map(|c| c.1).collect();
-        let y = self.block.forward(&x, &lengths)?.broadcast_mul(&in_step)?;
+        let y = self.layer.forward(&x, &lengths)?.broadcast_mul(&in_step)?;
+        let width = y.dim(2)?;
         let steps = y.reshape((n, n_steps, self.per_step, width))?.sum(2)?;
         let mean = steps.broadcast_mul(&in_clip)?.sum_keepdim(1)?;
         let variance = steps
@@ -293,8 +299,15 @@ impl Tuner<'_> {
         Tensor::cat(&[mean.squeeze(1)?, deviation], 1)
     }
 
-    /// The clips as strangers', with the block's columns made of `statistics`.
-    fn batch(&self, picks: &[Pick], statistics: &Var) -> Result<Batch> {
+    /// The clips compared with what may be known of their voices, with the
+    /// layer's columns made of `statistics`.
+    fn batch(
+        &self,
+        batching: &Batching,
+        picks: &[Pick],
+        statistics: &Var,
+        rng: &mut StdRng,
+    ) -> Result<Batch> {
         let examples: Vec<&Example> = picks.iter().map(|p| self.training[p.0]).collect();
         let rows = picks
             .iter()
@@ -305,22 +318,24 @@ impl Tuner<'_> {
                 FeatureMatrix::from_rows(values, width)
             })
             .collect::<Vec<_>>();
-        let mut batch = self.batching.strangers(&examples, &rows)?;
-        let n_columns = self.normalizer.n_columns();
+        let known = examples.iter().map(|e| batching.voices.any(&e.person, rng));
+        let known: Vec<&Reference> = known.collect();
+        let mut batch = batching.compared(&examples, &rows, &known)?;
+        let n_columns = rows.first().map_or(0, FeatureMatrix::n_features);
         let width = statistics.dim(1)? / 2;
         let mut parts = Vec::new();
         let mut next = 0;
         for half in 0..2 {
             let end = (half + 1) * n_columns / 2;
             parts.push(batch.x.narrow(2, next, end - width - next)?);
-            let own = |values: &[f32]| {
-                let values = values[end - width..end].to_vec();
-                Tensor::from_vec(values, (1, width), &Device::Cpu)
+            let own = |values: fn(&Reference) -> &[f32]| {
+                let all = known.iter().flat_map(|k| &values(k)[end - width..end]);
+                Tensor::from_vec(all.copied().collect(), (known.len(), width), &Device::Cpu)
             };
             let compared = statistics
                 .narrow(1, half * width, width)?
-                .broadcast_sub(&own(&self.normalizer.mean)?)?
-                .broadcast_div(&own(&self.normalizer.deviation)?)?;
+                .sub(&own(|k| &k.mean)?)?
+                .div(&own(|k| &k.deviation)?)?;
             parts.push(compared.unsqueeze(1)?);
             next = end;
         }
@@ -340,13 +355,13 @@ pub(super) fn heard_by(
     front_end: &PackedFrontEnd,
     architecture: &Architecture,
 ) -> Result<Vec<Example>> {
-    let encoder = WhisperEncoder::new(&front_end.weights).map_err(candle_core::Error::wrap)?;
+    let front_end = FrontEnd::new(front_end).map_err(candle_core::Error::wrap)?;
     let per_step = architecture.frames_per_step;
     let heard = |example: &&Example| {
         let views = example.views.iter().zip(&example.lower);
         let views = views
             .map(|(view, lower)| {
-                let outputs = encoder.last_block(&lower.frames.matrix());
+                let outputs = front_end.last_layer(&lower.frames.matrix());
                 let steps = averaged(&outputs, 0..outputs.n_frames(), per_step);
                 let width = steps.n_features();
                 let mut rows = view.matrix().into_owned();
@@ -367,167 +382,4 @@ pub(super) fn heard_by(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::block::tests::{WIDTH, frames, weights};
-    use super::*;
-    use crate::emotion::{Emotion, N_EMOTIONS};
-    use crate::model::front_ends::{FrontEndHeader, HOP_SAMPLES};
-    use crate::train::examples::Corpus;
-    use crate::train::recipe::Recipe;
-
-    /// A column beside the block's.
-    const N_OTHER: usize = 1;
-
-    fn front_end() -> PackedFrontEnd {
-        PackedFrontEnd {
-            header: FrontEndHeader {
-                kind: FrontEndKind::Whisper,
-                origin: "tests".into(),
-                version: "1".into(),
-                sha256: String::new(),
-                license: "MIT".into(),
-                hop_samples: HOP_SAMPLES,
-            },
-            weights: Arc::new(weights()),
-        }
-    }
-
-    /// Happy clips grow louder in some channels, sad ones softer.
-    fn examples(architecture: &Architecture) -> Examples {
-        let list = (0..24).map(|i| {
-            let happy = i % 2 == 0;
-            let n = 9 + i % 5;
-            let mut own = frames(n, i as u64);
-            for t in 0..n {
-                let slope = if happy { t } else { n - t } as f32 / n as f32;
-                own.frame_mut(t)[..8].iter_mut().for_each(|v| *v += slope);
-            }
-            let n_steps = n.div_ceil(architecture.frames_per_step);
-            let crops = vec![0..n_steps, 1..n_steps - 1];
-            let rows = FeatureMatrix::from_rows(
-                vec![0.0; crops.len() * 2 * (N_OTHER + WIDTH)],
-                2 * (N_OTHER + WIDTH),
-            );
-            Example {
-                corpus: 0,
-                person: (i / 4).to_string(),
-                path: i.to_string().into(),
-                duration_s: 1.0,
-                emotion: if happy { Emotion::Happy } else { Emotion::Sad },
-                sex: None,
-                views: vec![rows.into()],
-                rows_are_clips: true,
-                lower: vec![Lower {
-                    frames: Frames::half(&own),
-                    crops,
-                }],
-            }
-        });
-        Examples {
-            corpora: vec![Corpus {
-                name: "x".into(),
-                classes: [true; N_EMOTIONS],
-            }],
-            step_s: 0.04,
-            list: list.collect(),
-            faults: Vec::new(),
-        }
-    }
-
-    fn config(tuning: Tuning) -> TrainingConfig {
-        TrainingConfig {
-            name: "test".into(),
-            features: Recipe::Undertone.features(),
-            front_ends: vec![front_end()],
-            architecture: Recipe::Undertone.architecture(0, 0.0),
-            cache: None,
-            talkers: Arc::default(),
-            epochs: 1,
-            early_stopping: false,
-            patience: 1,
-            batch_size: 8,
-            learning_rate: 2e-3,
-            clips_per_corpus: 24,
-            n_altered: 0,
-            tuning: Some(tuning),
-            seed: 1,
-            checkpoints: None,
-        }
-    }
-
-    #[test]
-    fn training_pools_what_use_pools() -> Result<()> {
-        let config = config(Tuning {
-            passes: 1,
-            learning_rate: 0.0,
-        });
-        let examples = examples(&config.architecture);
-        let all: Vec<&Example> = examples.list.iter().collect();
-        let heard = heard_by(&all, &front_end(), &config.architecture)?;
-        let (normalizer, _) = statistics(&all);
-        let voices = Voices::strangers(&normalizer);
-        let batching = Batching {
-            architecture: &config.architecture,
-            voices: &voices,
-            corpora: &examples.corpora,
-            step_s: examples.step_s,
-            label_smoothing: 0.0,
-            class_weights: &[[1.0; N_EMOTIONS]],
-        };
-        let tuner = Tuner {
-            training: &all,
-            batching: &batching,
-            normalizer: &normalizer,
-            per_step: config.architecture.frames_per_step,
-            optimizer: AdamW::new(0.0),
-            average: Average::new(AVERAGED),
-            block: TrainableBlock::new(&front_end().weights, "layers.1")?,
-        };
-        // Crops are heard by themselves in tuning, as short clips are.
-        let picks: Vec<Pick> = (0..all.len()).map(|i| (i, 0, 0)).collect();
-        let pooled = tuner.pooled(&picks)?.to_vec2::<f32>()?;
-        for (&(i, _, row), pooled) in picks.iter().zip(pooled) {
-            let columns = heard[i].views[0].matrix();
-            let columns = columns.frame(row);
-            let (means, deviations) = columns.split_at(columns.len() / 2);
-            let expected = [&means[N_OTHER..], &deviations[N_OTHER..]].concat();
-            for (a, b) in pooled.iter().zip(&expected) {
-                // The columns are kept in half precision.
-                assert!((a - b).abs() < 4e-3 * b.abs().max(1.0), "{a} {b}");
-            }
-            assert_eq!((means[0], deviations[0]), (0.0, 0.0));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn the_block_learns_and_what_lies_below_stays() -> Result<()> {
-        let tuning = Tuning {
-            passes: 6,
-            learning_rate: 2e-3,
-        };
-        let config = config(tuning);
-        let mut examples = examples(&config.architecture);
-        let published = front_end();
-        let heard = heard_by(
-            &examples.list.iter().collect::<Vec<_>>(),
-            &published,
-            &config.architecture,
-        )?;
-        for (example, heard) in examples.list.iter_mut().zip(heard) {
-            example.views = heard.views;
-        }
-        let all: Vec<&Example> = examples.list.iter().collect();
-        let mut losses = Vec::new();
-        let tuned = tune(&all, &examples, &config, tuning, &published, &mut |p| {
-            losses.push(p.loss);
-        })?;
-        assert_eq!(losses.len(), tuning.passes);
-        assert!(losses[5] < losses[0], "{losses:?}");
-        for (name, weight) in published.weights.iter() {
-            let moved = tuned.weights[name] != *weight;
-            assert_eq!(moved, name.starts_with("layers.1."), "{name}");
-        }
-        Ok(())
-    }
-}
+mod tests;
