@@ -14,7 +14,6 @@ use crate::train::recipe::Recipe;
 use crate::train::report::Report;
 use crate::train::split::{always_trained_on, by_speaker};
 use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
-use crate::train::tuning::Tuning;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -87,13 +86,10 @@ pub(super) struct Arguments {
     /// Share of values dropped; the model's own by default
     #[arg(long)]
     dropout: Option<f32>,
-    /// Passes in which the last front end's last layer is tuned; the model's own
-    /// number by default, 0 leaves it as published
+    /// Passes in which the front ends' last layers are tuned; the model's own number
+    /// by default, 0 leaves them as published
     #[arg(long)]
     tuning: Option<usize>,
-    /// Largest learning rate of that layer; the model's own by default
-    #[arg(long)]
-    tuning_rate: Option<f64>,
     /// Seeds of weights and order; the first for the protocol `final`
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u64>,
@@ -259,13 +255,7 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered.unwrap_or(schooling.n_altered),
-        tuning: schooling
-            .tuning
-            .map(|tuning| Tuning {
-                passes: arguments.tuning.unwrap_or(tuning.passes),
-                learning_rate: arguments.tuning_rate.unwrap_or(tuning.learning_rate),
-            })
-            .filter(|tuning| tuning.passes > 0),
+        tuning: arguments.tuning.unwrap_or(schooling.tuning),
         seed: 0,
         checkpoints: arguments.checkpoints.clone(),
     })
@@ -296,10 +286,10 @@ fn front_ends(arguments: &Arguments) -> Result<Vec<PackedFrontEnd>, String> {
 }
 
 fn tell(progress: &Progress, config: &TrainingConfig) {
-    if let (Stage::Tuning, Some(tuning)) = (progress.stage, config.tuning) {
+    if progress.stage == Stage::Tuning {
         eprintln!(
             "tuning {}/{}  loss {:.3}",
-            progress.epoch, tuning.passes, progress.loss
+            progress.epoch, config.tuning, progress.loss
         );
     }
     if progress.validation.is_empty() {

@@ -126,44 +126,46 @@ impl Encoder {
         Ok(FeatureMatrix::from_rows(rows, width))
     }
 
-    /// What the last front end's last layer reads of the samples, of which
+    /// What each front end's last layer reads of the samples, of which
     /// [`Encoder::learnt`] made `learnt`: frames at the layer's own step.
     ///
     /// # Errors
-    /// [`ModelError::FrontEnd`] if there is no front end, or it is Whisper's
-    /// encoder with less than two blocks.
-    pub fn below_last_layer(
+    /// [`ModelError::FrontEnd`] if it is Whisper's encoder with less than two
+    /// blocks.
+    pub fn below_last_layers(
         &mut self,
         samples: &[f32],
         learnt: &FeatureMatrix,
-    ) -> Result<FeatureMatrix, ModelError> {
-        let fault = |reason: &str| ModelError::FrontEnd {
-            reason: reason.to_owned(),
-        };
-        match self.front_ends.last_mut() {
-            Some(FrontEnd::Speaker(speaker)) => {
-                let mut rows = Vec::new();
-                let mut width = 0;
-                for piece in samples.chunks(MAX_SAMPLES) {
-                    let frames = speaker.below_last_layer(piece);
-                    width = frames.n_features();
-                    let n = frames.n_frames().min(2 * MAX_SAMPLES / HOP_SAMPLES);
-                    rows.extend_from_slice(&frames.as_slice()[..n * width]);
+    ) -> Result<Vec<FeatureMatrix>, ModelError> {
+        let mut end = 0;
+        let below = self.front_ends.iter_mut().map(|front_end| {
+            end += front_end.n_outputs();
+            match front_end {
+                FrontEnd::Speaker(speaker) => {
+                    let mut rows = Vec::new();
+                    let mut width = 0;
+                    for piece in samples.chunks(MAX_SAMPLES) {
+                        let frames = speaker.below_last_layer(piece);
+                        width = frames.n_features();
+                        let n = frames.n_frames().min(2 * MAX_SAMPLES / HOP_SAMPLES);
+                        rows.extend_from_slice(&frames.as_slice()[..n * width]);
+                    }
+                    // Two to a frame, as many as are wanted.
+                    rows.truncate(2 * learnt.n_frames() * width);
+                    Ok(FeatureMatrix::from_rows(rows, width))
                 }
-                // Two to a frame, as many as are wanted.
-                rows.truncate(2 * learnt.n_frames() * width);
-                Ok(FeatureMatrix::from_rows(rows, width))
+                FrontEnd::Whisper(whisper) if whisper.n_outputs() >= 2 * whisper.width() => {
+                    let width = whisper.width();
+                    let row = |i| &learnt.frame(i)[end - 2 * width..end - width];
+                    let rows = (0..learnt.n_frames()).flat_map(row);
+                    Ok(FeatureMatrix::from_rows(rows.copied().collect(), width))
+                }
+                FrontEnd::Whisper(_) => Err(ModelError::FrontEnd {
+                    reason: "one block of Whisper's encoder cannot be tuned".to_owned(),
+                }),
             }
-            Some(FrontEnd::Whisper(whisper)) if whisper.n_outputs() >= 2 * whisper.width() => {
-                let width = whisper.width();
-                let start = learnt.n_features() - 2 * width;
-                let row = |i| &learnt.frame(i)[start..start + width];
-                let rows = (0..learnt.n_frames()).flat_map(row);
-                Ok(FeatureMatrix::from_rows(rows.copied().collect(), width))
-            }
-            Some(_) => Err(fault("one block of Whisper's encoder cannot be tuned")),
-            None => Err(fault("without a front end there is no layer to tune")),
-        }
+        });
+        below.collect()
     }
 }
 

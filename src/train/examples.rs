@@ -53,7 +53,7 @@ pub struct Example {
     /// Whether each row stands for a clip of its own, the first for the whole
     /// view and the others for crops of it.
     pub rows_are_clips: bool,
-    /// What a layer that is tuned reads of each view, where one is.
+    /// What the front ends' last layers read of each view, where they are tuned.
     pub lower: Vec<Lower>,
 }
 
@@ -74,14 +74,6 @@ impl Example {
             matrix.as_slice()[..n_columns].to_vec(),
             n_columns,
         ))
-    }
-
-    /// The same without altered views.
-    pub fn unaltered(&self) -> Example {
-        Example {
-            lower: self.lower.iter().take(1).cloned().collect(),
-            ..self.with_views(vec![self.views[0].clone()])
-        }
     }
 
     /// The same with other views.
@@ -136,7 +128,7 @@ pub struct Preparation<'a> {
     pub talkers: &'a Talkers,
     /// What the network wants made of them.
     pub architecture: &'a Architecture,
-    /// Whether the last front end's last layer is to be tuned.
+    /// Whether the front ends' last layers are to be tuned.
     pub tuned: bool,
     /// Altered views beside each recording.
     pub n_altered: usize,
@@ -160,8 +152,8 @@ pub struct Caches {
     pub features: Cache,
     /// What the front ends make.
     pub learnt: Cache,
-    /// What a layer that is tuned reads.
-    pub lower: Cache,
+    /// What each front end's last layer reads.
+    pub lower: Vec<Cache>,
 }
 
 /// Labelled recordings' corpora with the classes each has in number.
@@ -249,7 +241,7 @@ impl Examples {
     }
 }
 
-/// A view, and what a layer that is tuned reads of it.
+/// A view, and what layers that are tuned read of it.
 type View = (Frames, Option<Lower>);
 
 /// The recording and its altered views, from the cache where it has them.
@@ -276,7 +268,10 @@ fn views(
             };
             let mut features = cached(|c| &c.features);
             let mut learnt = has_learnt.then(|| cached(|c| &c.learnt)).flatten();
-            let mut lower = preparation.tuned.then(|| cached(|c| &c.lower)).flatten();
+            let mut lower: Option<Vec<Frames>> = preparation
+                .cache
+                .filter(|_| preparation.tuned)
+                .and_then(|caches| caches.lower.iter().map(|c| c.get(&key)).collect());
             let lacking = features.is_none()
                 || has_learnt && learnt.is_none()
                 || preparation.tuned && lower.is_none();
@@ -304,8 +299,12 @@ fn views(
                 if has_learnt && learnt.is_none() || preparation.tuned && lower.is_none() {
                     let all = encoder.learnt(&samples)?;
                     if preparation.tuned {
-                        let own = Frames::half(&encoder.below_last_layer(&samples, &all)?);
-                        keep(|c| &c.lower, &own);
+                        let own = encoder.below_last_layers(&samples, &all)?;
+                        let own: Vec<Frames> = own.iter().map(Frames::half).collect();
+                        let caches = caches.map_or(&[][..], |c| &c.lower);
+                        for (cache, frames) in caches.iter().zip(&own) {
+                            cache.put(&key, frames);
+                        }
                         lower = Some(own);
                     }
                     let own = Frames::half(&steps(all));

@@ -1,6 +1,5 @@
 //! The models that are trained: features, front ends and network of each.
 
-use super::tuning::Tuning;
 use crate::features::{FeatureConfig, FeatureGroup};
 use crate::model::front_ends::FrontEndKind;
 use crate::model::header::{Architecture, Cell, Pooling, RecurrentConfig};
@@ -105,7 +104,7 @@ impl Recipe {
             epochs: 40,
             dropout: 0.3,
             n_altered: 2,
-            tuning: None,
+            tuning: 0,
             batch_size: 32,
             precision: Precision::Half,
         };
@@ -114,24 +113,18 @@ impl Recipe {
             epochs: 100,
             dropout: 0.4,
             n_altered: 3,
-            tuning: None,
+            tuning: 0,
             batch_size: 256,
             precision: Precision::Eight,
         };
         match self {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,
             Recipe::Undertone => Schooling {
-                tuning: Some(Tuning {
-                    passes: 2,
-                    learning_rate: 2e-4,
-                }),
+                tuning: 2,
                 ..pooled
             },
             Recipe::UndertoneLight => Schooling {
-                tuning: Some(Tuning {
-                    passes: 2,
-                    learning_rate: 2e-4,
-                }),
+                tuning: 2,
                 dropout: 0.25,
                 ..pooled
             },
@@ -153,8 +146,8 @@ pub struct Schooling {
     pub n_altered: usize,
     /// Clips a step.
     pub batch_size: usize,
-    /// How the last front end's last layer is tuned, if it is.
-    pub tuning: Option<Tuning>,
+    /// Passes in which the front ends' last layers are tuned.
+    pub tuning: usize,
     /// How closely the shipped file keeps the network's own weights.
     pub precision: Precision,
 }

@@ -8,7 +8,7 @@ use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
 use super::split::{Split, crossed};
-use super::tuning::{Tuning, heard_by, tune};
+use super::tuning::{heard_by, tune};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
@@ -62,8 +62,9 @@ pub struct TrainingConfig {
     pub clips_per_corpus: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
-    /// How the last front end's last layer is tuned, if it is.
-    pub tuning: Option<Tuning>,
+    /// Passes in which the front ends' last layers are tuned; none leaves them as
+    /// published.
+    pub tuning: usize,
     /// Seed of weights, order and alteration.
     pub seed: u64,
     /// Folder where every fit is kept on its way, to go on if it is cut off.
@@ -74,7 +75,7 @@ impl TrainingConfig {
     /// All that decides a fit but the examples.
     pub(super) fn settings(&self) -> String {
         format!(
-            "{} {:?} {} {} {} {} {} {} {} {:?} {}",
+            "{} {:?} {} {} {} {} {} {} {} {} {}",
             self.name,
             self.architecture,
             self.epochs,
@@ -93,7 +94,7 @@ impl TrainingConfig {
 /// What is being moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// A front end's last layer.
+    /// The front ends' last layers.
     Tuning,
     /// The network's own weights.
     Fitting,
@@ -135,7 +136,7 @@ pub fn prepare(
         cache: cache.as_ref(),
         talkers: &config.talkers,
         architecture: &config.architecture,
-        tuned: config.tuning.is_some(),
+        tuned: config.tuning > 0,
         n_altered: config.n_altered,
         seed: 1,
     };
@@ -289,19 +290,27 @@ impl<'a> Heard<'a> {
         told: &mut impl FnMut(&Progress),
     ) -> Result<Heard<'a>> {
         let lists = [&split.training, &split.validation, &split.test].map(|l| examples.of(l));
-        let mut front_ends = config.front_ends.clone();
-        let [training, validation, test] = match (config.tuning, front_ends.last_mut()) {
-            (Some(tuning), Some(front_end)) => {
-                *front_end = tune(&lists[0], examples, config, tuning, front_end, told)?;
-                let mut heard = Vec::new();
-                for list in &lists {
-                    heard.push(heard_by(list, front_end, &config.architecture)?);
-                }
-                let [a, b, c] = [0, 1, 2].map(|i| std::mem::take(&mut heard[i]));
-                [a, b, c].map(|list| list.into_iter().map(Cow::Owned).collect())
-            }
-            _ => lists.map(|list| list.into_iter().map(Cow::Borrowed).collect()),
+        if config.tuning == 0 {
+            let as_published = |list: Vec<&'a Example>| list.into_iter().map(Cow::Borrowed);
+            let [training, validation, test] = lists.map(|l| as_published(l).collect());
+            return Ok(Heard {
+                training,
+                validation,
+                test,
+                front_ends: config.front_ends.clone(),
+            });
+        }
+        let front_ends = tune(&lists[0], examples, config, told)?;
+        let hear = |list: &[&Example], n_views| -> Result<Vec<_>> {
+            let heard = heard_by(list, &front_ends, &config.architecture, n_views)?;
+            Ok(heard.into_iter().map(Cow::Owned).collect())
         };
+        let [training, validation, test] = &lists;
+        let (training, validation, test) = (
+            hear(training, 1 + config.n_altered)?,
+            hear(validation, 1)?,
+            hear(test, 1)?,
+        );
         Ok(Heard {
             training,
             validation,
@@ -323,19 +332,17 @@ fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
         "{FEATURES_VERSION} {:?} {per_step} {hop_s}",
         config.features
     );
-    let mut learnt = per_step.to_string();
-    for front_end in &config.front_ends {
-        let sizes: Vec<_> = front_end
-            .weights
-            .iter()
-            .map(|(n, w)| (n, w.shape()))
-            .collect();
-        learnt += &format!(" {:?} {sizes:?}", front_end.header);
-    }
+    let named = |front_end: &PackedFrontEnd| {
+        let weights = front_end.weights.iter();
+        let sizes: Vec<_> = weights.map(|(name, w)| (name, w.shape())).collect();
+        format!(" {:?} {sizes:?}", front_end.header)
+    };
+    let names: Vec<String> = config.front_ends.iter().map(named).collect();
+    let below = |name| Cache::new(folder, &format!("below the last layer of{name}"));
     Caches {
         features: Cache::new(folder, &features),
-        lower: Cache::new(folder, &format!("below the last block of{learnt}")),
-        learnt: Cache::new(folder, &learnt),
+        lower: names.iter().map(below).collect(),
+        learnt: Cache::new(folder, &format!("{per_step}{}", names.concat())),
     }
 }
 

@@ -158,6 +158,14 @@ impl FrontEnd {
         }
     }
 
+    /// Columns of [`FrontEnd::last_layer`].
+    pub fn last_width(&self) -> usize {
+        match self {
+            FrontEnd::Speaker(encoder) => encoder.hidden(),
+            FrontEnd::Whisper(encoder) => encoder.width(),
+        }
+    }
+
     /// The last layer's outputs every 20 ms, the last columns of
     /// [`FrontEnd::encode`], for what it reads of a recording.
     pub fn last_layer(&self, below: &FeatureMatrix) -> FeatureMatrix {

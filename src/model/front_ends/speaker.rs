@@ -68,6 +68,11 @@ impl SpeakerEncoder {
         means_of_two(&self.stack.outputs(&bands, &[n_frames]), self.hidden)
     }
 
+    /// Units of a layer.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
     /// What the last layer reads of `samples`, `[frames, values]`, every 10 ms,
     /// `1 + ⌊samples / 160⌋` of them.
     pub fn below_last_layer(&mut self, samples: &[f32]) -> FeatureMatrix {

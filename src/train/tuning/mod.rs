@@ -1,62 +1,51 @@
-//! Fine-tuning: a front end's last layer is moved by the emotions, with smaller
-//! steps than the heads over it.
+//! Fine-tuning: the last layer of each front end is moved by the emotions, with
+//! smaller steps than the heads over it.
 //!
-//! The layer was made to tell words or people apart; what it makes of a clip is
-//! pooled over time, so a few passes teach it to keep what tells emotions apart.
-//! All below it stays as published, and so is computed once: the tuned layer
+//! The layers were made to tell words or people apart; what they make of a clip
+//! is pooled over time, so a few passes teach them to keep what tells emotions
+//! apart. All below stays as published, and so is computed once: a tuned layer
 //! reads the frames of the layer before ([`Lower`]).
 
 mod block;
 mod layer;
+mod moving;
 mod operations;
 
-use self::layer::{TrainableLayer, merged};
+use self::moving::Moving;
 use super::batches::{Batch, Batching, class_weights};
 use super::examples::{Example, Examples, clips};
 use super::fitting::{Fitting, LABEL_SMOOTHING};
 use super::frames::Frames;
-use super::optimizer::{AdamW, Average, clip};
 use super::trainer::{Progress, Stage, TrainingConfig};
 use super::voices::Voices;
 use crate::features::FeatureMatrix;
 use crate::model::front_ends::{FrontEnd, PackedFrontEnd};
 use crate::model::header::Architecture;
 use crate::model::normalize::{Reference, averaged};
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Instant;
 
-/// How a layer is tuned.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tuning {
-    /// Passes in which the layer moves.
-    pub passes: usize,
-    /// Largest step of the layer's weights.
-    pub learning_rate: f64,
-}
-
-/// Passes of the heads alone before the layer moves: random heads would only
-/// spoil it.
+/// Passes of the heads alone before the layers move: random heads would only
+/// spoil them.
 const WARM_UP: usize = 30;
 
-/// Largest step of the heads while the layer moves.
+/// Largest step of the heads while the layers move.
 const HEADS_RATE: f64 = 5e-4;
 
 /// Clips a step.
 const BATCH: usize = 48;
 
-/// What the averaged weights keep of themselves at a step.
-const AVERAGED: f64 = 0.99;
-
-/// What a tuned layer reads of a view.
+/// What tuned layers read of a view.
 #[derive(Clone, Debug)]
 pub struct Lower {
-    /// Outputs of the layer before it, at its own step.
-    pub frames: Frames,
+    /// For each front end, the outputs of the layer before its last, at that
+    /// layer's own step.
+    pub frames: Vec<Frames>,
     /// The steps that each row of the view was made of.
     pub crops: Vec<Range<usize>>,
 }
@@ -64,26 +53,56 @@ pub struct Lower {
 /// One clip of a batch: which example, which of its views, which row of it.
 type Pick = (usize, usize, usize);
 
-/// Moves the last layer of `front_end` by what `training` shows; the layer's
-/// outputs are the last columns of the examples.
+/// Where a last layer's outputs lie in either half of an example's columns,
+/// counted from the half's end.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Columns of front ends that follow.
+    after: usize,
+    /// Columns.
+    width: usize,
+}
+
+impl Place {
+    /// Those of each front end.
+    fn of(front_ends: &[FrontEnd]) -> Vec<Place> {
+        let place = |i: usize| Place {
+            after: front_ends[i + 1..].iter().map(FrontEnd::n_outputs).sum(),
+            width: front_ends[i].last_width(),
+        };
+        (0..front_ends.len()).map(place).collect()
+    }
+
+    /// The columns, where a half ends at `end`.
+    fn columns(self, end: usize) -> Range<usize> {
+        end - self.after - self.width..end - self.after
+    }
+}
+
+fn unpacked(front_ends: &[PackedFrontEnd]) -> Result<Vec<FrontEnd>> {
+    let each = front_ends.iter().map(FrontEnd::new);
+    each.collect::<std::result::Result<_, _>>()
+        .map_err(candle_core::Error::wrap)
+}
+
+/// Moves the last layer of each of `config.front_ends` by what `training`
+/// shows, in `config.tuning` passes.
 ///
 /// # Errors
-/// If the front end has no layers, or a tensor operation fails.
+/// If a front end has no layers, or a tensor operation fails.
 pub(super) fn tune(
     training: &[&Example],
     examples: &Examples,
     config: &TrainingConfig,
-    tuning: Tuning,
-    front_end: &PackedFrontEnd,
     told: &mut impl FnMut(&Progress),
-) -> Result<PackedFrontEnd> {
+) -> Result<Vec<PackedFrontEnd>> {
     let corpora = &examples.corpora;
-    let layer = TrainableLayer::last_of(front_end)?;
+    let architecture = &config.architecture;
     let class_weights = class_weights(training, corpora.len());
     let mut rng = StdRng::seed_from_u64(config.seed ^ 0x766f_6963);
-    let (voices, normalizer, _) = Voices::told(training, &config.architecture, &mut rng);
+    let (voices, normalizer, _) = Voices::told(training, architecture, &mut rng);
     let batching = Batching {
-        architecture: &config.architecture,
+        architecture,
         voices: &voices,
         corpora,
         step_s: examples.step_s,
@@ -98,20 +117,13 @@ pub(super) fn tune(
     for pass in 0..WARM_UP {
         fitting.pass(training, pass)?;
     }
-    let mut tuner = Tuner {
-        training,
-        architecture: &config.architecture,
-        per_step: config.architecture.frames_per_step * layer.frames_per_row(),
-        optimizer: AdamW::new(0.0),
-        average: Average::new(AVERAGED),
-        layer,
-    };
+    let mut tuner = Tuner::new(training, config)?;
     let start = Instant::now();
-    for pass in 0..tuning.passes {
-        // A voice is known through the layer as it is by now.
+    for pass in 0..config.tuning {
+        // A voice is known through the layers as they are by now.
         let moved = match pass {
             0 => None,
-            _ => Some(tuner.voices(front_end, &mut rng)?),
+            _ => Some(tuner.voices(&mut rng)?),
         };
         let batching = Batching {
             voices: moved.as_ref().unwrap_or(&voices),
@@ -122,10 +134,9 @@ pub(super) fn tune(
         let batches = tuner.batches(config.clips_per_corpus, corpora.len(), &mut rng);
         let mut sum = 0.0;
         for (i, picks) in batches.iter().enumerate() {
-            let done = (pass as f64 + i as f64 / batches.len() as f64) / tuning.passes as f64;
-            let scale = schedule(done, tuning.passes);
-            let rates = [HEADS_RATE * scale, tuning.learning_rate * scale];
-            sum += tuner.step(&mut fitting, &batching, picks, rates, &mut rng)?;
+            let done = (pass as f64 + i as f64 / batches.len() as f64) / config.tuning as f64;
+            let scale = schedule(done, config.tuning);
+            sum += tuner.step(&mut fitting, &batching, picks, scale, &mut rng)?;
         }
         let of_passes = |n: usize| start.elapsed().mul_f64(n as f64 / (pass + 1) as f64);
         told(&Progress {
@@ -134,12 +145,14 @@ pub(super) fn tune(
             loss: sum / batches.len().max(1) as f64,
             validation: Vec::new(),
             best: false,
-            left: of_passes(tuning.passes - pass - 1),
-            whole: of_passes(tuning.passes),
+            left: of_passes(config.tuning - pass - 1),
+            whole: of_passes(config.tuning),
         });
     }
-    let mut tuned = tuner.tuned(front_end)?;
-    tuned.header.origin += "; the last layer tuned on emotions";
+    let mut tuned = tuner.tuned()?;
+    for front_end in &mut tuned {
+        front_end.header.origin += "; the last layer tuned on emotions";
+    }
     Ok(tuned)
 }
 
@@ -152,27 +165,36 @@ fn schedule(done: f64, passes: usize) -> f64 {
 struct Tuner<'a> {
     training: &'a [&'a Example],
     architecture: &'a Architecture,
-    /// Frames of the layer to a step.
-    per_step: usize,
-    optimizer: AdamW,
-    average: Average,
-    layer: TrainableLayer,
+    front_ends: &'a [PackedFrontEnd],
+    /// Of each front end.
+    layers: Vec<Moving>,
+    places: Vec<Place>,
 }
 
-impl Tuner<'_> {
-    /// The front end as its layer is by now.
-    fn tuned(&self, front_end: &PackedFrontEnd) -> Result<PackedFrontEnd> {
-        Ok(PackedFrontEnd {
-            header: front_end.header.clone(),
-            weights: Arc::new(merged(&front_end.weights, self.average.weights())?),
+impl<'a> Tuner<'a> {
+    fn new(training: &'a [&'a Example], config: &'a TrainingConfig) -> Result<Tuner<'a>> {
+        let front_ends = &config.front_ends;
+        let per_row = config.architecture.frames_per_step;
+        let layers = front_ends.iter().map(|f| Moving::last_of(f, per_row));
+        Ok(Tuner {
+            training,
+            architecture: &config.architecture,
+            front_ends,
+            layers: layers.collect::<Result<_>>()?,
+            places: Place::of(&unpacked(front_ends)?),
         })
     }
 
-    /// The voices through it.
-    fn voices(&self, front_end: &PackedFrontEnd, rng: &mut StdRng) -> Result<Voices> {
-        let as_they_are: Vec<Example> = self.training.iter().map(|e| e.unaltered()).collect();
-        let as_they_are: Vec<&Example> = as_they_are.iter().collect();
-        let heard = heard_by(&as_they_are, &self.tuned(front_end)?, self.architecture)?;
+    /// The front ends as their layers are by now.
+    fn tuned(&self) -> Result<Vec<PackedFrontEnd>> {
+        let each = self.front_ends.iter().zip(&self.layers);
+        each.map(|(front_end, layer)| layer.tuned(front_end))
+            .collect()
+    }
+
+    /// The voices through them.
+    fn voices(&self, rng: &mut StdRng) -> Result<Voices> {
+        let heard = heard_by(self.training, &self.tuned()?, self.architecture, 1)?;
         let heard: Vec<&Example> = heard.iter().collect();
         Ok(Voices::told(&heard, self.architecture, rng).0)
     }
@@ -183,11 +205,8 @@ impl Tuner<'_> {
         let pick = |i: usize, rng: &mut StdRng| {
             let example = self.training[i];
             let view = super::batches::any_view(example, rng);
-            (
-                i,
-                view,
-                rng.random_range(0..example.lower[view].crops.len()),
-            )
+            let n_rows = example.lower[view].crops.len();
+            (i, view, rng.random_range(0..n_rows))
         };
         order
             .into_iter()
@@ -195,117 +214,75 @@ impl Tuner<'_> {
             .collect()
     }
 
-    /// One step of the heads and of the layer; returns the loss.
+    /// One step of the heads and of the layers, of this share of the largest;
+    /// returns the loss.
     fn step(
         &mut self,
         fitting: &mut Fitting,
         batching: &Batching,
         picks: &[Pick],
-        [heads_rate, layer_rate]: [f64; 2],
+        scale: f64,
         rng: &mut StdRng,
     ) -> Result<f64> {
         // The clips of each core in a graph of their own: they meet in the
         // heads alone.
         let share = picks.len().div_ceil(rayon::current_num_threads()).max(1);
-        let pooled: Vec<Tensor> = picks
+        let pooled: Vec<Vec<Tensor>> = picks
             .par_chunks(share)
             .map(|picks| self.pooled(picks))
             .collect::<Result<_>>()?;
-        let statistics = Var::from_tensor(&Tensor::cat(&pooled, 0)?.detach())?;
+        let statistics = (0..self.layers.len())
+            .map(|layer| {
+                let parts: Vec<&Tensor> = pooled.iter().map(|p| &p[layer]).collect();
+                Var::from_tensor(&Tensor::cat(&parts, 0)?.detach())
+            })
+            .collect::<Result<Vec<_>>>()?;
         let batch = self.batch(batching, picks, &statistics, rng)?;
-        let (loss, gradients) = fitting.step(&batch, heads_rate, rng)?;
-        let Some(upstream) = gradients.get(&statistics) else {
-            candle_core::bail!("the heads do not read the layer");
-        };
+        let (loss, upstream) = fitting.step(&batch, HEADS_RATE * scale, rng)?;
         let mut gradients = pooled
             .par_iter()
             .enumerate()
-            .map(|(i, pooled)| {
-                let upstream = upstream.narrow(0, i * share, pooled.dim(0)?)?.detach();
-                (pooled * upstream)?.sum_all()?.backward()
-            })
+            .map(|(i, pooled)| downwards(pooled, &statistics, &upstream, i * share))
             .collect::<Result<Vec<_>>>()?;
         let Some(mut sum) = gradients.pop() else {
             candle_core::bail!("a batch without clips");
         };
-        for (var, gradients) in self
-            .layer
-            .vars()
-            .values()
-            .flat_map(|var| gradients.iter().map(move |g| (var, g)))
-        {
-            if let (Some(a), Some(b)) = (sum.get(var), gradients.get(var)) {
-                let both = (a + b)?;
-                sum.insert(var, both);
+        for layer in &mut self.layers {
+            for var in layer.vars().values() {
+                for gradients in &gradients {
+                    if let (Some(a), Some(b)) = (sum.get(var), gradients.get(var)) {
+                        let both = (a + b)?;
+                        sum.insert(var, both);
+                    }
+                }
             }
+            layer.step(&mut sum, scale)?;
         }
-        clip(&mut sum, self.layer.vars(), 1.0)?;
-        self.optimizer.step(self.layer.vars(), &sum, layer_rate)?;
-        self.average.update(self.layer.vars())?;
         Ok(loss)
     }
 
-    /// Mean and deviation over the steps of each clip, `[clips, 2 · width]`; the
-    /// layer hears a crop by itself, as a short clip.
-    fn pooled(&self, picks: &[Pick]) -> Result<Tensor> {
-        let clips: Vec<(FeatureMatrix, usize)> = picks
-            .iter()
-            .map(|&(example, view, row)| {
-                let lower = &self.training[example].lower[view];
-                let crop = &lower.crops[row];
-                let n = lower.frames.n_frames();
-                let range = crop.start * self.per_step..(crop.end * self.per_step).min(n);
-                let length = range.len();
-                let (rows, range) = lower.frames.rows(range);
-                let width = rows.n_features();
-                let values = &rows.as_slice()[range.start * width..range.end * width];
-                (FeatureMatrix::from_rows(values.to_vec(), width), length)
+    /// What each layer makes of the clips, as [`Moving::pooled`]: it hears a
+    /// crop by itself, as a short clip.
+    fn pooled(&self, picks: &[Pick]) -> Result<Vec<Tensor>> {
+        let layers = self.layers.iter().enumerate();
+        layers
+            .map(|(i, layer)| {
+                let clips = picks.iter().map(|&(example, view, row)| {
+                    let lower = &self.training[example].lower[view];
+                    layer.crop(&lower.frames[i], &lower.crops[row])
+                });
+                layer.pooled(&clips.collect::<Vec<_>>())
             })
-            .collect();
-        let width = clips[0].0.n_features();
-        let longest = clips.iter().map(|c| c.1).max().unwrap_or(0);
-        let n_steps = longest.div_ceil(self.per_step);
-        let n_frames = n_steps * self.per_step;
-        let mut x = vec![0.0; clips.len() * n_frames * width];
-        // What each frame weighs in its step, and each step in the clip.
-        let mut in_step = vec![0.0; clips.len() * n_frames];
-        let mut in_clip = vec![0.0; clips.len() * n_steps];
-        for (i, (matrix, length)) in clips.iter().enumerate() {
-            x[i * n_frames * width..][..length * width].copy_from_slice(matrix.as_slice());
-            let n_own = length.div_ceil(self.per_step);
-            in_clip[i * n_steps..][..n_own].fill(1.0 / n_own as f32);
-            for t in 0..*length {
-                let first = t / self.per_step * self.per_step;
-                let n = (length - first).min(self.per_step);
-                in_step[i * n_frames + t] = 1.0 / n as f32;
-            }
-        }
-        let (device, n) = (&Device::Cpu, clips.len());
-        let x = Tensor::from_vec(x, (n, n_frames, width), device)?;
-        let in_step = Tensor::from_vec(in_step, (n, n_frames, 1), device)?;
-        let in_clip = Tensor::from_vec(in_clip, (n, n_steps, 1), device)?;
-        let lengths: Vec<usize> = clips.iter().map(|c| c.1).collect();
-        let y = self.layer.forward(&x, &lengths)?.broadcast_mul(&in_step)?;
-        let width = y.dim(2)?;
-        let steps = y.reshape((n, n_steps, self.per_step, width))?.sum(2)?;
-        let mean = steps.broadcast_mul(&in_clip)?.sum_keepdim(1)?;
-        let variance = steps
-            .broadcast_sub(&mean)?
-            .sqr()?
-            .broadcast_mul(&in_clip)?
-            .sum(1)?;
-        // The square root's slope stays finite where nothing moves.
-        let deviation = (variance + 1e-8)?.sqrt()?;
-        Tensor::cat(&[mean.squeeze(1)?, deviation], 1)
+            .collect()
     }
 
     /// The clips compared with what may be known of their voices, with the
-    /// layer's columns made of `statistics`.
+    /// layers' columns made of `statistics`.
     fn batch(
         &self,
         batching: &Batching,
         picks: &[Pick],
-        statistics: &Var,
+        statistics: &[Var],
         rng: &mut StdRng,
     ) -> Result<Batch> {
         let examples: Vec<&Example> = picks.iter().map(|p| self.training[p.0]).collect();
@@ -321,23 +298,26 @@ impl Tuner<'_> {
         let known = examples.iter().map(|e| batching.voices.any(&e.person, rng));
         let known: Vec<&Reference> = known.collect();
         let mut batch = batching.compared(&examples, &rows, &known)?;
-        let n_columns = rows.first().map_or(0, FeatureMatrix::n_features);
-        let width = statistics.dim(1)? / 2;
+        let half = rows.first().map_or(0, FeatureMatrix::n_features) / 2;
         let mut parts = Vec::new();
         let mut next = 0;
-        for half in 0..2 {
-            let end = (half + 1) * n_columns / 2;
-            parts.push(batch.x.narrow(2, next, end - width - next)?);
+        for (n, (place, statistics)) in [0, 1]
+            .into_iter()
+            .flat_map(|n| self.places.iter().zip(statistics).map(move |l| (n, l)))
+        {
+            let columns = place.columns((n + 1) * half);
+            parts.push(batch.x.narrow(2, next, columns.start - next)?);
             let own = |values: fn(&Reference) -> &[f32]| {
-                let all = known.iter().flat_map(|k| &values(k)[end - width..end]);
-                Tensor::from_vec(all.copied().collect(), (known.len(), width), &Device::Cpu)
+                let all = known.iter().flat_map(|k| &values(k)[columns.clone()]);
+                let shape = (known.len(), place.width);
+                Tensor::from_vec(all.copied().collect(), shape, &Device::Cpu)
             };
             let compared = statistics
-                .narrow(1, half * width, width)?
+                .narrow(1, n * place.width, place.width)?
                 .sub(&own(|k| &k.mean)?)?
                 .div(&own(|k| &k.deviation)?)?;
             parts.push(compared.unsqueeze(1)?);
-            next = end;
+            next = columns.end;
         }
         let width = batch.x.dim(2)?;
         parts.push(batch.x.narrow(2, next, width - next)?);
@@ -346,32 +326,55 @@ impl Tuner<'_> {
     }
 }
 
-/// The examples as a tuned front end makes them.
+/// The gradients of the layers' weights by those of what was pooled; the clips
+/// are those from `first` on.
+fn downwards(
+    pooled: &[Tensor],
+    statistics: &[Var],
+    upstream: &GradStore,
+    first: usize,
+) -> Result<GradStore> {
+    let mut sum = Tensor::zeros((), candle_core::DType::F32, &Device::Cpu)?;
+    for (pooled, statistics) in pooled.iter().zip(statistics) {
+        let Some(upstream) = upstream.get(statistics) else {
+            candle_core::bail!("the heads do not read the layer");
+        };
+        let upstream = upstream.narrow(0, first, pooled.dim(0)?)?.detach();
+        sum = (sum + (pooled * upstream)?.sum_all()?)?;
+    }
+    sum.backward()
+}
+
+/// The examples as tuned front ends make them, with so many views.
 ///
 /// # Errors
-/// If the front end's weights do not fit.
+/// If the front ends' weights do not fit.
 pub(super) fn heard_by(
     examples: &[&Example],
-    front_end: &PackedFrontEnd,
+    front_ends: &[PackedFrontEnd],
     architecture: &Architecture,
+    n_views: usize,
 ) -> Result<Vec<Example>> {
-    let front_end = FrontEnd::new(front_end).map_err(candle_core::Error::wrap)?;
+    let front_ends = unpacked(front_ends)?;
+    let places = Place::of(&front_ends);
     let per_step = architecture.frames_per_step;
     let heard = |example: &&Example| {
-        let views = example.views.iter().zip(&example.lower);
+        let views = example.views.iter().zip(&example.lower).take(n_views);
         let views = views
             .map(|(view, lower)| {
-                let outputs = front_end.last_layer(&lower.frames.matrix());
-                let steps = averaged(&outputs, 0..outputs.n_frames(), per_step);
-                let width = steps.n_features();
                 let mut rows = view.matrix().into_owned();
                 let half = rows.n_features() / 2;
-                let tuned = clips(&steps, &lower.crops, architecture);
-                for i in 0..rows.n_frames() {
-                    let (mean, deviation) = tuned.frame(i).split_at(width);
-                    let row = rows.frame_mut(i);
-                    row[half - width..half].copy_from_slice(mean);
-                    row[2 * half - width..].copy_from_slice(deviation);
+                let each = front_ends.iter().zip(&places).zip(&lower.frames);
+                for ((front_end, place), frames) in each {
+                    let outputs = front_end.last_layer(&frames.matrix());
+                    let steps = averaged(&outputs, 0..outputs.n_frames(), per_step);
+                    let tuned = clips(&steps, &lower.crops, architecture);
+                    for i in 0..rows.n_frames() {
+                        let (mean, deviation) = tuned.frame(i).split_at(place.width);
+                        let row = rows.frame_mut(i);
+                        row[place.columns(half)].copy_from_slice(mean);
+                        row[place.columns(2 * half)].copy_from_slice(deviation);
+                    }
                 }
                 Frames::half(&rows)
             })

@@ -1,15 +1,17 @@
 //! Layers that move are the layers in use, and learn.
 
+use super::layer::{TrainableLayer, merged};
 use super::*;
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::model::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES};
+use crate::model::normalize::inputs;
 use crate::model::weights::{Precision, Weight, Weights};
 use crate::train::examples::Corpus;
 use crate::train::recipe::Recipe;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Both kinds, and a front end's last layer of each is told by its names.
-const KINDS: [FrontEndKind; 2] = [FrontEndKind::Whisper, FrontEndKind::Speaker];
+const KINDS: [FrontEndKind; 2] = [FrontEndKind::Speaker, FrontEndKind::Whisper];
 
 const WIDTH: usize = 128;
 
@@ -68,7 +70,7 @@ fn tensor(matrix: &FeatureMatrix) -> Result<Tensor> {
     Tensor::from_slice(matrix.as_slice(), shape, &Device::Cpu)
 }
 
-/// A column beside the block's.
+/// Columns that are no front end's.
 const N_OTHER: usize = 1;
 
 fn front_end(kind: FrontEndKind) -> PackedFrontEnd {
@@ -105,22 +107,29 @@ fn recurrent_weights() -> Weights {
         .collect()
 }
 
-/// Happy clips grow louder in some channels, sad ones softer.
-fn examples(architecture: &Architecture, per_row: usize) -> Examples {
+/// What the layers read: happy clips grow louder in some channels, sad ones
+/// softer. In an example's columns `N_OTHER` stand first.
+fn examples(architecture: &Architecture) -> Examples {
+    let half = N_OTHER + KINDS.len() * 2 * WIDTH;
     let list = (0..24).map(|i| {
         let happy = i % 2 == 0;
-        let n = per_row * (9 + i % 5);
-        let mut own = frames(n, i as u64);
-        for t in 0..n {
-            let slope = if happy { t } else { n - t } as f32 / n as f32;
-            own.frame_mut(t)[..8].iter_mut().for_each(|v| *v += slope);
-        }
-        let n_steps = n.div_ceil(per_row * architecture.frames_per_step);
+        let n = 9 + i % 5;
+        let own = KINDS.map(|kind| {
+            let n = if kind == FrontEndKind::Speaker {
+                2 * n
+            } else {
+                n
+            };
+            let mut own = frames(n, i as u64);
+            for t in 0..n {
+                let slope = if happy { t } else { n - t } as f32 / n as f32;
+                own.frame_mut(t)[..8].iter_mut().for_each(|v| *v += slope);
+            }
+            Frames::half(&own)
+        });
+        let n_steps = n.div_ceil(architecture.frames_per_step);
         let crops = vec![0..n_steps, 1..n_steps - 1];
-        let rows = FeatureMatrix::from_rows(
-            vec![0.0; crops.len() * 2 * (N_OTHER + WIDTH)],
-            2 * (N_OTHER + WIDTH),
-        );
+        let rows = FeatureMatrix::from_rows(vec![0.0; crops.len() * 2 * half], 2 * half);
         Example {
             corpus: 0,
             person: (i / 4).to_string(),
@@ -131,7 +140,7 @@ fn examples(architecture: &Architecture, per_row: usize) -> Examples {
             views: vec![rows.into()],
             rows_are_clips: true,
             lower: vec![Lower {
-                frames: Frames::half(&own),
+                frames: own.to_vec(),
                 crops,
             }],
         }
@@ -147,11 +156,11 @@ fn examples(architecture: &Architecture, per_row: usize) -> Examples {
     }
 }
 
-fn config(tuning: Tuning, front_end: &PackedFrontEnd) -> TrainingConfig {
+fn config(tuning: usize) -> TrainingConfig {
     TrainingConfig {
         name: "test".into(),
         features: Recipe::Undertone.features(),
-        front_ends: vec![front_end.clone()],
+        front_ends: KINDS.map(front_end).to_vec(),
         architecture: Recipe::Undertone.architecture(0, 0.0),
         cache: None,
         talkers: Arc::default(),
@@ -162,42 +171,37 @@ fn config(tuning: Tuning, front_end: &PackedFrontEnd) -> TrainingConfig {
         learning_rate: 2e-3,
         clips_per_corpus: 24,
         n_altered: 0,
-        tuning: Some(tuning),
+        tuning,
         seed: 1,
         checkpoints: None,
     }
 }
 
-fn pools_what_use_pools(kind: FrontEndKind) -> Result<()> {
-    let front_end = front_end(kind);
-    let tuning = Tuning {
-        passes: 1,
-        learning_rate: 0.0,
-    };
-    let config = config(tuning, &front_end);
-    let layer = TrainableLayer::last_of(&front_end)?;
-    let examples = examples(&config.architecture, layer.frames_per_row());
+#[test]
+fn training_pools_what_use_pools() -> Result<()> {
+    let config = config(1);
+    let examples = examples(&config.architecture);
     let all: Vec<&Example> = examples.list.iter().collect();
-    let heard = heard_by(&all, &front_end, &config.architecture)?;
-    let tuner = Tuner {
-        training: &all,
-        architecture: &config.architecture,
-        per_step: config.architecture.frames_per_step * layer.frames_per_row(),
-        optimizer: AdamW::new(0.0),
-        average: Average::new(AVERAGED),
-        layer,
-    };
+    let heard = heard_by(&all, &config.front_ends, &config.architecture, 1)?;
+    let tuner = Tuner::new(&all, &config)?;
     // Crops are heard by themselves in tuning, as short clips are.
     let picks: Vec<Pick> = (0..all.len()).map(|i| (i, 0, 0)).collect();
-    let pooled = tuner.pooled(&picks)?.to_vec2::<f32>()?;
-    for (&(i, _, row), pooled) in picks.iter().zip(pooled) {
+    let pooled = tuner.pooled(&picks)?;
+    for (&(i, _, row), at) in picks.iter().zip(0..) {
         let columns = heard[i].views[0].matrix();
-        let columns = columns.frame(row);
-        let (means, deviations) = columns.split_at(columns.len() / 2);
-        let expected = [&means[N_OTHER..], &deviations[N_OTHER..]].concat();
-        for (a, b) in pooled.iter().zip(&expected) {
-            // The columns are kept in half precision.
-            assert!((a - b).abs() < 4e-3 * b.abs().max(1.0), "{a} {b}");
+        let (means, deviations) = columns.frame(row).split_at(columns.n_features() / 2);
+        // After what is no front end's, and each front end's first layer.
+        for (layer, pooled) in pooled.iter().enumerate() {
+            let start = N_OTHER + layer * 2 * WIDTH;
+            let own = start + WIDTH..start + 2 * WIDTH;
+            let expected = [&means[own.clone()], &deviations[own]].concat();
+            let pooled = pooled.get(at)?.to_vec1::<f32>()?;
+            assert_eq!(pooled.len(), expected.len());
+            for (a, b) in pooled.iter().zip(&expected) {
+                // The columns are kept in half precision.
+                assert!((a - b).abs() < 4e-3 * b.abs().max(1.0), "{a} {b}");
+            }
+            assert!(means[start..start + WIDTH].iter().all(|v| *v == 0.0));
         }
         assert_eq!((means[0], deviations[0]), (0.0, 0.0));
     }
@@ -205,47 +209,73 @@ fn pools_what_use_pools(kind: FrontEndKind) -> Result<()> {
 }
 
 #[test]
-fn training_pools_what_use_pools() -> Result<()> {
-    KINDS.into_iter().try_for_each(pools_what_use_pools)
+fn the_heads_read_what_was_pooled_in_its_place() -> Result<()> {
+    let config = config(1);
+    let mut examples = examples(&config.architecture);
+    hear(&mut examples, &config)?;
+    let all: Vec<&Example> = examples.list.iter().collect();
+    let mut rng = StdRng::seed_from_u64(1);
+    let (voices, ..) = Voices::told(&all, &config.architecture, &mut rng);
+    let batching = Batching {
+        architecture: &config.architecture,
+        voices: &voices,
+        corpora: &examples.corpora,
+        step_s: examples.step_s,
+        label_smoothing: 0.0,
+        class_weights: &[[1.0; N_EMOTIONS]],
+    };
+    let tuner = Tuner::new(&all, &config)?;
+    let picks: Vec<Pick> = (0..all.len()).map(|i| (i, 0, 0)).collect();
+    let pooled = tuner.pooled(&picks)?;
+    let statistics: Vec<Var> = pooled.iter().map(Var::from_tensor).collect::<Result<_>>()?;
+    let batch = tuner.batch(
+        &batching,
+        &picks,
+        &statistics,
+        &mut StdRng::seed_from_u64(2),
+    )?;
+    // The same voices are drawn again.
+    let mut rng = StdRng::seed_from_u64(2);
+    for (example, at) in all.iter().zip(0..) {
+        let known = voices.any(&example.person, &mut rng);
+        let expected = inputs(&example.whole(), known, &config.architecture);
+        let own = batch.x.get(at)?.flatten_all()?.to_vec1::<f32>()?;
+        assert_eq!(own.len(), expected.n_features());
+        for (a, b) in own.iter().zip(expected.frame(0)) {
+            assert!((a - b).abs() < 0.05 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+    Ok(())
 }
 
-fn learns_and_leaves_what_lies_below(kind: FrontEndKind) -> Result<()> {
-    let published = front_end(kind);
-    let tuning = Tuning {
-        passes: 6,
-        learning_rate: 2e-3,
-    };
-    let config = config(tuning, &published);
-    let per_row = TrainableLayer::last_of(&published)?.frames_per_row();
-    let mut examples = examples(&config.architecture, per_row);
-    let heard = heard_by(
-        &examples.list.iter().collect::<Vec<_>>(),
-        &published,
-        &config.architecture,
-    )?;
+/// The examples' columns as the published front ends make them.
+fn hear(examples: &mut Examples, config: &TrainingConfig) -> Result<()> {
+    let all: Vec<&Example> = examples.list.iter().collect();
+    let heard = heard_by(&all, &config.front_ends, &config.architecture, 1)?;
     for (example, heard) in examples.list.iter_mut().zip(heard) {
         example.views = heard.views;
-    }
-    let all: Vec<&Example> = examples.list.iter().collect();
-    let mut losses = Vec::new();
-    let tuned = tune(&all, &examples, &config, tuning, &published, &mut |p| {
-        losses.push(p.loss);
-    })?;
-    assert_eq!(losses.len(), tuning.passes);
-    assert!(losses[5] < losses[0], "{losses:?}");
-    for (name, weight) in published.weights.iter() {
-        let moved = tuned.weights[name] != *weight;
-        let last = name.starts_with("layers.1.") || name.ends_with("_l1");
-        assert_eq!(moved, last, "{name}");
     }
     Ok(())
 }
 
 #[test]
-fn the_last_layer_learns_and_what_lies_below_stays() -> Result<()> {
-    KINDS
-        .into_iter()
-        .try_for_each(learns_and_leaves_what_lies_below)
+fn last_layers_learn_and_what_lies_below_stays() -> Result<()> {
+    let config = config(6);
+    let mut examples = examples(&config.architecture);
+    hear(&mut examples, &config)?;
+    let all: Vec<&Example> = examples.list.iter().collect();
+    let mut losses = Vec::new();
+    let tuned = tune(&all, &examples, &config, &mut |p| losses.push(p.loss))?;
+    assert_eq!(losses.len(), config.tuning);
+    assert!(losses[5] < losses[0], "{losses:?}");
+    for (published, tuned) in config.front_ends.iter().zip(&tuned) {
+        for (name, weight) in published.weights.iter() {
+            let moved = tuned.weights[name] != *weight;
+            let last = name.starts_with("layers.1.") || name.ends_with("_l1");
+            assert_eq!(moved, last, "{name}");
+        }
+    }
+    Ok(())
 }
 
 #[test]
