@@ -36,6 +36,15 @@ pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (1.0 + exp(2.0 * x))
 }
 
+/// `sigmoid(gate) · tanh(x)` with one division for both.
+#[inline(always)]
+pub fn gated_tanh(gate: f32, x: f32) -> f32 {
+    // From here on the tangent is one, and the product stays in range.
+    let x = if x > 15.0 { 15.0 } else { x };
+    let squared = exp(2.0 * x);
+    (squared - 1.0) / ((1.0 + exp(-gate)) * (1.0 + squared))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +57,14 @@ mod tests {
             assert!((tanh(x) - x.tanh()).abs() < 3e-7, "tanh({x})");
             let s = 1.0 / (1.0 + f64::from(-x).exp());
             assert!((f64::from(sigmoid(x)) - s).abs() < 2e-7, "sigmoid({x})");
+        }
+        for gate in [-1e9f32, -90.0, -20.0, -3.0, -0.1, 0.0, 0.5, 4.0, 30.0, 1e9] {
+            for x in [-1e9f32, -40.0, -2.0, -1e-3, 0.0, 0.3, 9.0, 16.0, 60.0, 1e9] {
+                let sigmoid = 1.0 / (1.0 + f64::from(-gate).exp());
+                let expected = sigmoid * f64::from(x).tanh();
+                let actual = f64::from(gated_tanh(gate, x));
+                assert!((actual - expected).abs() < 3e-7, "{gate} {x}: {actual}");
+            }
         }
         assert_eq!(tanh(1e9), 1.0);
         assert_eq!(tanh(-1e9), -1.0);

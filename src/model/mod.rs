@@ -2,8 +2,8 @@
 //!
 //! [`EmotionModel::load`] reads a model file; [`EmotionModel::encode`] turns
 //! samples into the frames the model reads, and [`EmotionModel::predict`] a
-//! range of those frames into [`Scores`]. The [`network`] is the one that
-//! training runs, so what was measured there holds here.
+//! range of those frames into [`Scores`]. Training moves the weights of a
+//! [`network`]; in use the same weights are packed once and run without a graph.
 
 mod activation;
 pub mod artifact;
@@ -13,6 +13,8 @@ pub mod encoder;
 mod error;
 pub mod front_ends;
 pub mod header;
+mod in_use;
+pub mod linear;
 pub mod matmul;
 pub mod network;
 pub mod normalize;
@@ -31,18 +33,17 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 use baseline::{Baseline, BaselineKind, Displacements};
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use network::Network;
+use in_use::PackedNetwork;
 use normalize::Reference;
 use std::ops::Range;
+use std::sync::Arc;
 use stream::FrameStream;
 
 /// A model ready to answer. Clones share the weights.
 #[derive(Clone)]
 pub struct EmotionModel {
     header: ModelHeader,
-    network: Network,
+    network: Arc<PackedNetwork>,
     encoder: Encoder,
     displacements: Displacements,
     reference: Reference,
@@ -108,9 +109,8 @@ impl EmotionModel {
                 actual: 0,
             });
         }
-        let vb = VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu);
-        let mut network = Network::new(architecture, architecture.n_inputs(n_columns), &vb)?;
-        network.pack()?;
+        let n_inputs = architecture.n_inputs(n_columns);
+        let network = Arc::new(PackedNetwork::new(architecture, n_inputs, &weights)?);
         Ok(EmotionModel {
             reference: header.normalizer.reference(),
             displacements: Displacements::new(displacements),
@@ -237,21 +237,7 @@ impl EmotionModel {
     /// If the columns are not this model's.
     pub fn logits(&self, columns: &FeatureMatrix) -> Result<[f32; N_EMOTIONS], ModelError> {
         let inputs = normalize::inputs(columns, &self.reference, &self.header.architecture);
-        let n_steps = inputs.n_frames();
-        let x = Tensor::from_slice(
-            inputs.as_slice(),
-            (1, n_steps, inputs.n_features()),
-            &Device::Cpu,
-        )?;
-        let logits = self.network.logits(&x, &[n_steps])?;
-        let logits = logits.squeeze(0)?.to_vec1::<f32>()?;
-        logits
-            .try_into()
-            .map_err(|logits: Vec<f32>| ModelError::Length {
-                what: "logits".to_owned(),
-                expected: N_EMOTIONS,
-                actual: logits.len(),
-            })
+        Ok(self.network.logits(inputs.as_slice()))
     }
 }
 

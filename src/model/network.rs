@@ -1,7 +1,8 @@
-//! The one forward graph: training, the command and the page run this.
+//! The network as a graph that gradients flow through; in use, the same weights
+//! run in [`super::EmotionModel`].
 
 use super::header::{Architecture, Pooling};
-use super::pooling::{AttentivePooling, mask};
+use super::pooling::{AttentivePooling, mask, n_pooled};
 use super::recurrent::RecurrentStack;
 use crate::emotion::N_EMOTIONS;
 use candle_core::{Result, Tensor};
@@ -10,6 +11,9 @@ use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, line
 /// Makes a dropout mask of the given shape: zeros for what is dropped,
 /// `1 / (1 − dropout)` for the rest.
 pub type DropMask<'a> = dyn Fn(&[usize]) -> Result<Tensor> + 'a;
+
+/// Added to the variance that normalisation divides by.
+pub(super) const NORM_EPSILON: f64 = 1e-5;
 
 /// Convolutions, recurrent layers, attentive pooling, dense layers.
 #[derive(Clone, Debug)]
@@ -56,7 +60,7 @@ impl Network {
         let (pooling, n_pooled) = match architecture.pooling {
             Pooling::Attentive => (
                 Some(AttentivePooling::new(width, &vb.pp("pooling"))?),
-                AttentivePooling::n_outputs(width),
+                n_pooled(width),
             ),
             Pooling::Statistics => (None, width),
         };
@@ -69,14 +73,6 @@ impl Network {
             pooling,
             heads,
         })
-    }
-
-    /// Packs the weights as they are now for use.
-    ///
-    /// # Errors
-    /// If they are not on the processor.
-    pub fn pack(&mut self) -> Result<()> {
-        self.recurrent.as_mut().map_or(Ok(()), RecurrentStack::pack)
     }
 
     /// `x` `[batch, steps, inputs]` → each head's logits `[batch, classes]`;
@@ -130,7 +126,7 @@ impl Network {
 impl Head {
     fn new(n_pooled: usize, dense: usize, vb: &VarBuilder) -> Result<Head> {
         Ok(Head {
-            norm: batch_norm(dense, 1e-5, vb.pp("norm"))?,
+            norm: batch_norm(dense, NORM_EPSILON, vb.pp("norm"))?,
             dense: linear(n_pooled, dense, vb.pp("dense"))?,
             classes: linear(dense, N_EMOTIONS, vb.pp("classes"))?,
         })

@@ -6,7 +6,10 @@ use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
 /// Keeps the square root's slope finite where a value never changes.
-const MIN_VARIANCE: f64 = 1e-4;
+pub(super) const MIN_VARIANCE: f64 = 1e-4;
+
+/// Units of the scoring layer.
+pub(super) const N_HIDDEN: usize = 64;
 
 /// Added to the attention of padding: its weight becomes zero.
 const MASKED: f32 = -1e9;
@@ -19,23 +22,15 @@ pub struct AttentivePooling {
 }
 
 impl AttentivePooling {
-    /// Units of the scoring layer.
-    const N_HIDDEN: usize = 64;
-
     /// Reads the weights.
     ///
     /// # Errors
     /// If a weight is missing or has another shape.
     pub fn new(n_inputs: usize, vb: &VarBuilder) -> Result<AttentivePooling> {
         Ok(AttentivePooling {
-            hidden: linear(n_inputs, Self::N_HIDDEN, vb.pp("hidden"))?,
-            score: linear(Self::N_HIDDEN, 1, vb.pp("score"))?,
+            hidden: linear(n_inputs, N_HIDDEN, vb.pp("hidden"))?,
+            score: linear(N_HIDDEN, 1, vb.pp("score"))?,
         })
-    }
-
-    /// Values that pooling makes of `n_inputs`.
-    pub fn n_outputs(n_inputs: usize) -> usize {
-        3 * n_inputs
     }
 
     /// `[batch, steps, inputs]` → `[batch, 3 · inputs]`: attention mean,
@@ -54,6 +49,11 @@ impl AttentivePooling {
         let plain = uniform.unsqueeze(1)?.matmul(x)?.squeeze(1)?;
         Tensor::cat(&[mean, deviation, plain], 1)
     }
+}
+
+/// Values that pooling makes of `n_inputs`.
+pub fn n_pooled(n_inputs: usize) -> usize {
+    3 * n_inputs
 }
 
 /// Weighted mean and variance over time.

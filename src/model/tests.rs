@@ -1,10 +1,11 @@
 use super::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES, MAX_SAMPLES};
 use super::header::{Architecture, FORMAT_VERSION, Pooling, TrainingFacts};
+use super::network::Network;
 use super::weights::{Precision, Weight, Weights};
 use super::*;
 use crate::features::{FeatureConfig, FeatureGroup};
-use candle_nn::VarMap;
-use std::sync::Arc;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
 
 /// Units of the small speaker encoder's two layers.
 const HIDDEN: usize = 4;

@@ -1,10 +1,10 @@
 //! A transformer block with the normalisation before each half (Vaswani et al.
 //! 2017; Radford et al. 2022 for Whisper's form: no bias on the keys).
 
-use super::linear::{LayerNorm, Linear, gelu};
 use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
+use crate::model::linear::{LayerNorm, Linear, gelu};
 use crate::model::matmul::{Lanes, Matrix, Scratch, Work, multiply, on_best_unit};
 use crate::model::weights::Weights;
 

@@ -6,12 +6,10 @@
 //! licence, which a model takes over into its own header.
 
 mod block;
-mod linear;
 mod log_mel;
 mod speaker;
 mod whisper;
 
-pub use linear::gelu;
 pub use speaker::{SpeakerEncoder, SpeakerStream};
 pub use whisper::WhisperEncoder;
 

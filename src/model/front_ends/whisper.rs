@@ -3,11 +3,11 @@
 //! recogniser knows of how words are said.
 
 use super::block::Block;
-use super::linear::{Linear, gelu, get};
 use super::log_mel::LogMel;
 use super::{HOP_SAMPLES, MAX_SAMPLES};
 use crate::features::FeatureMatrix;
 use crate::model::error::ModelError;
+use crate::model::linear::{Linear, gelu, get};
 use crate::model::matmul::Scratch;
 use crate::model::weights::Weights;
 use std::sync::Arc;

@@ -78,8 +78,13 @@ impl Pair for [i16; 2] {
 }
 
 /// Memory that products use again and again.
+///
+/// One product takes the weights from the first panel to the last and the next
+/// from the last to the first: where they are larger than a cache, as those of a
+/// recurrent layer may be, each step begins with what the cache still holds.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    backwards: bool,
     rows: Vec<f32>,
     pairs: Vec<i32>,
     scales: Vec<f32>,
@@ -206,6 +211,23 @@ fn blocks<T: Copy + Default>(
     blocks
 }
 
+/// The order of the panels.
+#[derive(Clone, Copy)]
+struct Walk {
+    n_panels: usize,
+    backwards: bool,
+}
+
+impl Walk {
+    #[inline(always)]
+    fn panels(self) -> impl Iterator<Item = usize> {
+        (0..self.n_panels).map(move |i| match self.backwards {
+            true => self.n_panels - 1 - i,
+            false => i,
+        })
+    }
+}
+
 struct Product<'a> {
     matrix: &'a PackedMatrix,
     out: &'a mut [f32],
@@ -243,22 +265,29 @@ impl Product<'_> {
         let x = x.chunks(N_ROWS_AT_ONCE * n_inputs);
         let out = out.chunks_mut(N_ROWS_AT_ONCE * n_outputs);
         for (x, out) in x.zip(out) {
+            scratch.backwards = !scratch.backwards;
+            let walk = Walk {
+                n_panels: n_outputs.div_ceil(PANEL),
+                backwards: scratch.backwards,
+            };
             match &matrix.weights {
                 Weights::Full(blocks) => {
                     for first in (0..n_inputs).step_by(N_INPUTS_AT_ONCE) {
                         let inputs = first..n_inputs.min(first + N_INPUTS_AT_ONCE);
                         let rows = interleaved::<M>(x, n_inputs, inputs.clone(), &mut scratch.rows);
-                        for (i, panel) in blocks.chunks_exact(n_inputs).enumerate() {
-                            let panel = &panel[inputs.clone()];
+                        for i in walk.panels() {
+                            let panel = &blocks[i * n_inputs..][inputs.clone()];
                             full::<L, M, P>(out, n_outputs, i * PANEL, rows, panel);
                         }
                     }
                 }
                 Weights::Eight { blocks, scales } => {
-                    pairs::<L, _, M, P>((out, n_outputs), (x, n_inputs), blocks, scales, scratch);
+                    let (out, x) = ((out, n_outputs), (x, n_inputs));
+                    pairs::<L, _, M, P>(out, x, blocks, scales, (&mut *scratch, walk));
                 }
                 Weights::Widened { blocks, scales } => {
-                    pairs::<L, _, M, P>((out, n_outputs), (x, n_inputs), blocks, scales, scratch);
+                    let (out, x) = ((out, n_outputs), (x, n_inputs));
+                    pairs::<L, _, M, P>(out, x, blocks, scales, (&mut *scratch, walk));
                 }
             }
         }
@@ -309,10 +338,12 @@ fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
     (x, n_inputs): (&[f32], usize),
     blocks: &[Block<W>],
     scales: &[f32],
-    scratch: &mut Scratch,
+    (scratch, walk): (&mut Scratch, Walk),
 ) {
     let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
-    for (i, panel) in blocks.chunks_exact(n_inputs.div_ceil(2)).enumerate() {
+    let n_blocks = n_inputs.div_ceil(2);
+    for i in walk.panels() {
+        let panel = &blocks[i * n_blocks..][..n_blocks];
         let scales = (row_scales, &scales[i * PANEL..]);
         eight::<L, W, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
     }

@@ -1,6 +1,6 @@
 //! What one step does to one sequence: gates in, state out, and back.
 
-use crate::model::activation::{sigmoid, tanh};
+use crate::model::activation::{gated_tanh, sigmoid, tanh};
 use crate::model::header::Cell;
 
 /// Turns pre-activations into gates in place (kept for the way back), and
@@ -30,6 +30,30 @@ pub fn step(cell: Cell, gates: &mut [f32], cell_state: &mut [f32], hidden_state:
             let read = o.iter().zip(cell_state.iter());
             for (h, (o, c)) in hidden_state.iter_mut().zip(read) {
                 *h = o * tanh(*c);
+            }
+        }
+    }
+}
+
+/// The new state alone, as in use: [`step`] without what the way back needs.
+#[inline(always)]
+pub fn advance(cell: Cell, gates: &[f32], cell_state: &mut [f32], hidden_state: &mut [f32]) {
+    let n = hidden_state.len();
+    match cell {
+        Cell::SimpleRnn => {
+            for (h, g) in hidden_state.iter_mut().zip(gates) {
+                *h = tanh(*g);
+            }
+        }
+        Cell::Lstm => {
+            let (i, rest) = gates.split_at(n);
+            let (f, rest) = rest.split_at(n);
+            let (g, o) = rest.split_at(n);
+            for (((i, f), g), c) in i.iter().zip(f).zip(g).zip(cell_state.iter_mut()) {
+                *c = sigmoid(*f) * *c + gated_tanh(*i, *g);
+            }
+            for ((o, c), h) in o.iter().zip(cell_state).zip(hidden_state) {
+                *h = gated_tanh(*o, *c);
             }
         }
     }

@@ -21,14 +21,12 @@ use super::weights::Weights;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use recurrence::Recurrence;
-use std::sync::Arc;
 
 /// Layers upon layers, each over the whole sequence.
 #[derive(Clone, Debug)]
 pub struct RecurrentStack {
     config: RecurrentConfig,
     layers: Vec<Layer>,
-    packed: Option<Arc<PackedStack>>,
 }
 
 /// Weights of one layer, the directions one after the other.
@@ -54,23 +52,12 @@ impl RecurrentStack {
         Ok(RecurrentStack {
             config: config.clone(),
             layers,
-            packed: None,
         })
     }
 
     /// Values a step leaves the last layer with.
     pub fn n_outputs(&self) -> usize {
         self.config.hidden * self.config.n_directions()
-    }
-
-    /// Packs the weights as they are now for use; training, which changes them,
-    /// does not see it.
-    ///
-    /// # Errors
-    /// If the weights are not on the processor.
-    pub fn pack(&mut self) -> Result<()> {
-        self.packed = Some(Arc::new(self.to_packed()?));
-        Ok(())
     }
 
     fn to_packed(&self) -> Result<PackedStack> {
@@ -108,11 +95,9 @@ impl RecurrentStack {
 
     fn in_use(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         let (batch, n_steps, _) = x.dims3()?;
-        let stack = match &self.packed {
-            Some(packed) => Arc::clone(packed),
-            None => Arc::new(self.to_packed()?),
-        };
-        let outputs = stack.outputs(&x.flatten_all()?.to_vec1::<f32>()?, lengths);
+        let outputs = self
+            .to_packed()?
+            .outputs(&x.flatten_all()?.to_vec1::<f32>()?, lengths);
         let Some(out) = outputs.into_iter().next_back() else {
             return Ok(x.clone());
         };
@@ -121,6 +106,51 @@ impl RecurrentStack {
 }
 
 impl PackedStack {
+    /// Packs layers of which `get` gives a weight by its name, `n_inputs` values
+    /// a step entering the first.
+    ///
+    /// # Errors
+    /// Those of `get`.
+    pub fn new<E>(
+        config: &RecurrentConfig,
+        n_inputs: usize,
+        get: impl Fn(&str, &[usize]) -> std::result::Result<Vec<f32>, E>,
+    ) -> std::result::Result<PackedStack, E> {
+        let (hidden, n_rows) = (config.hidden, config.cell.n_gates() * config.hidden);
+        let layer = |layer: usize| {
+            let n_inputs = match layer {
+                0 => n_inputs,
+                _ => hidden * config.n_directions(),
+            };
+            let direction = |suffix: &&str| {
+                let get =
+                    |kind: &str, shape: &[usize]| get(&format!("{kind}_l{layer}{suffix}"), shape);
+                let input = get("weight_ih", &[n_rows, n_inputs])?;
+                let recurrent = get("weight_hh", &[n_rows, hidden])?;
+                let mut biases = get("bias_ih", &[n_rows])?;
+                for (sum, b) in biases.iter_mut().zip(get("bias_hh", &[n_rows])?) {
+                    *sum += b;
+                }
+                Ok(PackedDirection::new(
+                    PackedMatrix::new(&input, n_rows, n_inputs),
+                    PackedMatrix::new(&recurrent, n_rows, hidden),
+                    biases,
+                ))
+            };
+            Ok(PackedLayer {
+                cell: config.cell,
+                directions: ["", "_reverse"][..config.n_directions()]
+                    .iter()
+                    .map(direction)
+                    .collect::<std::result::Result<_, E>>()?,
+            })
+        };
+        Ok(PackedStack {
+            layers: (0..config.n_layers)
+                .map(layer)
+                .collect::<std::result::Result<_, E>>()?,
+        })
+    }
     /// Reads unidirectional LSTM layers of one size under PyTorch's names, as
     /// many as there are; 8-bit weights stay 8-bit.
     ///

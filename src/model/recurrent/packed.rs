@@ -1,7 +1,7 @@
 //! Recurrent layers in use: weights packed once, memory that does not grow with
 //! the sequences, every read of the weights shared by all that step together.
 
-use super::cell::step;
+use super::cell::advance;
 use super::schedule::Schedule;
 use crate::model::header::Cell;
 use crate::model::matmul::{Lanes, PackedMatrix, Scratch, Work, on_best_unit};
@@ -201,7 +201,7 @@ impl PackedDirection {
 /// The gates of all sequences that step together.
 struct Step<'a> {
     cell: Cell,
-    gates: &'a mut [f32],
+    gates: &'a [f32],
     cells: &'a mut [f32],
     states: &'a mut [f32],
     hidden: usize,
@@ -215,8 +215,8 @@ impl Work for Step<'_> {
         let n_gates = self.gates.len() / (self.states.len() / self.hidden);
         let memory = self.cells.chunks_exact_mut(self.hidden);
         let memory = memory.zip(self.states.chunks_exact_mut(self.hidden));
-        for (gates, (cell_state, state)) in self.gates.chunks_exact_mut(n_gates).zip(memory) {
-            step(self.cell, gates, cell_state, state);
+        for (gates, (cell_state, state)) in self.gates.chunks_exact(n_gates).zip(memory) {
+            advance(self.cell, gates, cell_state, state);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! operations that gradients flow through: candle's own took most of the time
 //! that tuning takes.
 
-use crate::model::front_ends::gelu;
+use crate::model::linear::gelu;
 use crate::model::matmul::{Matrix, multiply};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 

@@ -16,6 +16,17 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// A layer of `[outputs, inputs]` weights, row-major, and a bias an output.
+    ///
+    /// # Panics
+    /// If there are not `outputs · inputs` weights.
+    pub fn new(weights: &[f32], bias: Vec<f32>, n_inputs: usize) -> Linear {
+        Linear {
+            weights: PackedMatrix::new(weights, bias.len(), n_inputs),
+            bias,
+        }
+    }
+
     /// Reads `name.weight` `[outputs, inputs]` and `name.bias`, which may be
     /// absent and then is zero.
     ///
@@ -59,6 +70,11 @@ impl Linear {
             weights: values.pack(|i| i % n_inputs * 3 + i / n_inputs),
             bias: bias.to_f32(),
         })
+    }
+
+    /// Values a row comes out with.
+    pub fn n_outputs(&self) -> usize {
+        self.bias.len()
     }
 
     /// `[rows, inputs]` → `[rows, outputs]`.
