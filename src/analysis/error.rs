@@ -119,6 +119,9 @@ impl From<DecodeError> for AnalyzeError {
             DecodeError::Resample(ResampleError::UnsupportedRate { rate_hz }) => {
                 AnalyzeError::UnsupportedRate { rate_hz }
             }
+            DecodeError::NoDecoder { reason } => AnalyzeError::Model {
+                reason: format!("its decoders did not arrive ({reason}); try again or reload"),
+            },
             DecodeError::Resample(error) => AnalyzeError::Internal {
                 reason: error.to_string(),
             },

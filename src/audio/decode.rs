@@ -7,6 +7,7 @@
 use super::Clip;
 use super::metered::Metered;
 use super::resample::{ResampleError, Resampler};
+use serde::{Deserialize, Serialize};
 use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use symphonia::core::meta::MetadataOptions;
 use thiserror::Error;
 
 /// Why bytes did not become sound.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
 pub enum DecodeError {
     /// There are no bytes.
     #[error("the file is empty")]
@@ -31,6 +32,12 @@ pub enum DecodeError {
     #[error("the file could not be read: {reason}")]
     Unreadable {
         /// The system's word.
+        reason: String,
+    },
+    /// The program that decodes could not be had.
+    #[error("the decoders could not be loaded: {reason}")]
+    NoDecoder {
+        /// The browser's word.
         reason: String,
     },
     /// A container without a codec that can be decoded.
@@ -60,7 +67,7 @@ pub enum DecodeError {
 }
 
 /// A file that ends before the length it promises.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Truncation {
     /// What could be read, seconds.
     pub read_s: f64,

@@ -7,9 +7,9 @@ mod metered;
 pub mod resample;
 mod sound;
 
-pub use decode::{ClipReader, DecodeError, Decoded, load};
+pub use decode::{ClipReader, DecodeError, Decoded, Truncation, load};
 pub use denoise::Denoiser;
-pub use sound::{SampleReader, SoundReader};
+pub use sound::{SampleReader, Sound};
 
 /// The rate every clip has after this floor, in hertz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;

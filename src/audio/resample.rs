@@ -6,6 +6,7 @@
 use super::SAMPLE_RATE_HZ;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Slowest rate accepted: below it no speech is left.
@@ -14,7 +15,7 @@ pub const MIN_RATE_HZ: u32 = 4_000;
 pub const MAX_RATE_HZ: u32 = 768_000;
 
 /// Why a rate cannot be converted.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
 pub enum ResampleError {
     /// Outside [`MIN_RATE_HZ`]`..=`[`MAX_RATE_HZ`].
     #[error("a sample rate of {rate_hz} Hz is outside {MIN_RATE_HZ}–{MAX_RATE_HZ} Hz")]

@@ -1,4 +1,4 @@
-//! A sound of either kind, read block by block as mono samples at 16 kHz.
+//! A sound of any kind, read block by block as mono samples at 16 kHz.
 
 use super::decode::Truncation;
 use super::resample::Resampler;
@@ -6,6 +6,26 @@ use super::{ClipReader, DecodeError};
 
 /// Samples of a source that are converted at once.
 const BLOCK_SAMPLES: usize = 1 << 14;
+
+/// What can be read so: a file that is decoded, here or elsewhere, or samples
+/// from a microphone or another decoder.
+pub trait Sound {
+    /// Appends the next samples, mono at 16 kHz, to `out`. Returns `false` at
+    /// the end, after the last samples.
+    ///
+    /// # Errors
+    /// As [`ClipReader::next_block`].
+    fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError>;
+
+    /// How much has been read, `0..=1`, where the length is known.
+    fn fraction(&self) -> Option<f32>;
+
+    /// The whole length, seconds, where it is known.
+    fn expected_s(&self) -> Option<f64>;
+
+    /// Whether a file ended early; meaningful after the last block.
+    fn truncation(&self) -> Option<Truncation>;
+}
 
 /// Samples at any rate that are in memory already, read block by block.
 pub struct SampleReader {
@@ -36,7 +56,9 @@ impl SampleReader {
             sample_rate_hz,
         })
     }
+}
 
+impl Sound for SampleReader {
     fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
         let end = (self.at + BLOCK_SAMPLES).min(self.samples.len());
         if let Some(resampler) = &mut self.resampler {
@@ -51,55 +73,35 @@ impl SampleReader {
         }
         Ok(false)
     }
+
+    fn fraction(&self) -> Option<f32> {
+        Some(self.at as f32 / self.samples.len().max(1) as f32)
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        Some(self.samples.len() as f64 / f64::from(self.sample_rate_hz))
+    }
+
+    fn truncation(&self) -> Option<Truncation> {
+        None
+    }
 }
 
-/// A file or samples, read alike.
-pub enum SoundReader {
-    /// Bytes that are decoded.
-    File(Box<ClipReader>),
-    /// Samples from a microphone or another decoder.
-    Samples(Box<SampleReader>),
-}
-
-impl SoundReader {
-    /// Appends the next samples, mono at 16 kHz, to `out`. Returns `false` at
-    /// the end, after the last samples.
-    ///
-    /// # Errors
-    /// As [`ClipReader::next_block`].
-    pub fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
-        match self {
-            SoundReader::File(reader) => reader.next_block(out),
-            SoundReader::Samples(reader) => reader.next_block(out),
-        }
+impl Sound for ClipReader {
+    fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
+        ClipReader::next_block(self, out)
     }
 
-    /// How much has been read, `0..=1`, where the length is known.
-    pub fn fraction(&self) -> Option<f32> {
-        match self {
-            SoundReader::File(reader) => reader.fraction(),
-            SoundReader::Samples(reader) => {
-                Some(reader.at as f32 / reader.samples.len().max(1) as f32)
-            }
-        }
+    fn fraction(&self) -> Option<f32> {
+        ClipReader::fraction(self)
     }
 
-    /// The whole length, seconds, where it is known.
-    pub fn expected_s(&self) -> Option<f64> {
-        match self {
-            SoundReader::File(reader) => reader.expected_s(),
-            SoundReader::Samples(reader) => {
-                Some(reader.samples.len() as f64 / f64::from(reader.sample_rate_hz))
-            }
-        }
+    fn expected_s(&self) -> Option<f64> {
+        ClipReader::expected_s(self)
     }
 
-    /// Whether a file ended early; meaningful after the last block.
-    pub fn truncation(&self) -> Option<Truncation> {
-        match self {
-            SoundReader::File(reader) => reader.truncation(),
-            SoundReader::Samples(_) => None,
-        }
+    fn truncation(&self) -> Option<Truncation> {
+        ClipReader::truncation(self)
     }
 }
 
@@ -112,9 +114,7 @@ mod tests {
     fn blocks_of_samples_are_the_whole_and_progress_reaches_the_end() {
         let samples: Vec<f32> = (0..100_000).map(|i| (i as f32 * 0.01).sin()).collect();
         let whole = resample(&samples, 48_000).expect("resamples");
-        let mut reader = SoundReader::Samples(Box::new(
-            SampleReader::new(samples, 48_000).expect("a valid rate"),
-        ));
+        let mut reader = SampleReader::new(samples, 48_000).expect("a valid rate");
         let mut read = Vec::new();
         let mut fractions = vec![0.0];
         while reader.next_block(&mut read).expect("reads") {

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod download;
 pub mod drops;
 pub mod files;
+mod foreign_sound;
 pub mod microphones;
 pub mod playback;
 pub mod storage;
@@ -19,6 +20,7 @@ pub use buffer::Buffer;
 pub use capture::{CaptureError, Feed, Recorder};
 pub use decode::Recording;
 pub use files::{FileError, SoundFile};
+pub use foreign_sound::ForeignDecoder;
 pub use microphones::Microphone;
 pub use playback::Player;
 

@@ -3,7 +3,8 @@
 use super::live_line::{self, LiveLine};
 use super::protocol::{Event, Given, Request};
 use super::session::{Audio, Next, Session};
-use crate::web::BlobSource;
+use crate::audio::DecodeError;
+use crate::web::ForeignDecoder;
 use js_sys::{Array, ArrayBuffer, Float32Array, Int16Array, Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,11 +26,13 @@ pub fn run() -> Result<(), JsValue> {
         turns: MessageChannel::new()?,
         working: Cell::new(false),
         line: RefCell::new(None),
+        decoder: RefCell::new(None),
+        waiting: RefCell::new(None),
         scope: scope.clone(),
     });
     let heard = {
         let agent = agent.clone();
-        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| agent.hear(&message))
+        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| agent.hear(message))
     };
     let turn = {
         let agent = agent.clone();
@@ -57,12 +60,40 @@ struct Agent {
     working: Cell<bool>,
     /// The line from the microphone, while a voice is followed.
     line: RefCell<Option<LiveLine>>,
+    /// What decodes files, from the first one on.
+    decoder: RefCell<Option<ForeignDecoder>>,
+    /// While it is loaded: what the page has said since.
+    waiting: RefCell<Option<Vec<MessageEvent>>>,
     scope: DedicatedWorkerGlobalScope,
 }
 
 impl Agent {
-    fn hear(self: &Rc<Agent>, message: &MessageEvent) {
-        let Some((request, audio)) = read(message) else {
+    fn hear(self: &Rc<Agent>, message: MessageEvent) {
+        if let Some(waiting) = &mut *self.waiting.borrow_mut() {
+            waiting.push(message);
+            return;
+        }
+        if self.decoder.borrow().is_some() || !brings_a_file(&message) {
+            self.answer(&message, None);
+            return;
+        }
+        *self.waiting.borrow_mut() = Some(Vec::new());
+        let agent = self.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            let loaded = ForeignDecoder::load().await;
+            // A later file tries again.
+            let fault = loaded.map(|d| agent.decoder.replace(Some(d))).err();
+            let waiting = agent.waiting.take().unwrap_or_default();
+            agent.answer(&message, fault);
+            for message in waiting {
+                agent.hear(message);
+            }
+        });
+    }
+
+    /// Answers a message; `fault` says why nothing can decode.
+    fn answer(self: &Rc<Agent>, message: &MessageEvent, fault: Option<DecodeError>) {
+        let Some((request, audio)) = read(message, self.decoder.borrow().as_ref(), fault) else {
             web_sys::console::error_1(&"the page sent what is no request".into());
             return;
         };
@@ -139,20 +170,23 @@ impl Agent {
 }
 
 /// A message is `[request as JSON, file, buffer or port?]`.
-fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
-    let parts = message.data().dyn_into::<Array>().ok()?;
-    let request: Request = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
+fn read(
+    message: &MessageEvent,
+    decoder: Option<&ForeignDecoder>,
+    fault: Option<DecodeError>,
+) -> Option<(Request, Audio)> {
+    let request = request(message)?;
     let beside = beside(message);
     // What did not come as it should is not there, and the answer says so.
     let audio = match &request {
         Request::Begin {
-            sound: Given::File { .. },
+            sound: Given::File { name },
             ..
-        } => beside
-            .dyn_into::<Blob>()
-            .ok()
-            .and_then(|blob| BlobSource::new(blob).ok())
-            .map_or(Audio::None, |source| Audio::File(Box::new(source))),
+        } => match (fault, decoder, beside.dyn_into::<Blob>()) {
+            (Some(fault), ..) => Audio::File(Err(fault)),
+            (None, Some(decoder), Ok(file)) => Audio::File(decoder.open(&file, name)),
+            _ => Audio::None,
+        },
         Request::Begin {
             sound: Given::Samples { .. },
             ..
@@ -164,6 +198,21 @@ fn read(message: &MessageEvent) -> Option<(Request, Audio)> {
         _ => Audio::None,
     };
     Some((request, audio))
+}
+
+fn request(message: &MessageEvent) -> Option<Request> {
+    let parts = message.data().dyn_into::<Array>().ok()?;
+    serde_json::from_str(&parts.get(0).as_string()?).ok()
+}
+
+fn brings_a_file(message: &MessageEvent) -> bool {
+    matches!(
+        request(message),
+        Some(Request::Begin {
+            sound: Given::File { .. },
+            ..
+        })
+    )
 }
 
 /// What came beside a request; undefined where nothing did.

@@ -4,7 +4,7 @@
 use super::clean::Cleaner;
 use super::protocol::{Event, JobId, Partial, Work};
 use crate::analysis::{AnalyzeError, Analyzer, Notice};
-use crate::audio::{SAMPLE_RATE_HZ, SoundReader};
+use crate::audio::{SAMPLE_RATE_HZ, Sound};
 use crate::model::EmotionModel;
 
 /// Audio read in a step, samples at 16 kHz: a second. The analyser may have
@@ -30,7 +30,7 @@ pub(super) enum Step {
 /// A sound on its way through the analyser or the noise reduction.
 pub(super) struct Job {
     id: JobId,
-    reader: SoundReader,
+    sound: Box<dyn Sound>,
     stage: Stage,
     block: Vec<f32>,
     told: f32,
@@ -53,7 +53,7 @@ impl Job {
     /// [`AnalyzeError::Internal`] if the noise reduction cannot be planned.
     pub fn new(
         id: JobId,
-        reader: SoundReader,
+        sound: Box<dyn Sound>,
         work: Work,
         model: &EmotionModel,
     ) -> Result<Job, AnalyzeError> {
@@ -66,7 +66,7 @@ impl Job {
         };
         Ok(Job {
             id,
-            reader,
+            sound,
             stage,
             block: Vec::new(),
             told: f32::NEG_INFINITY,
@@ -81,13 +81,13 @@ impl Job {
     /// Reads about a second of sound and works on it, and tells how far it is.
     ///
     /// # Errors
-    /// As [`SoundReader::next_block`], [`Analyzer`] and [`Cleaner`]; the job is
+    /// As [`Sound::next_block`], [`Analyzer`] and [`Cleaner`]; the job is
     /// then over.
     pub fn step(mut self, tell: &mut dyn FnMut(Event)) -> Result<Step, AnalyzeError> {
         let mut more = true;
         self.block.clear();
         while more && self.block.len() < STEP_SAMPLES {
-            more = self.reader.next_block(&mut self.block)?;
+            more = self.sound.next_block(&mut self.block)?;
         }
         match &mut self.stage {
             Stage::Analysis { analyzer, .. } => analyzer.push(&self.block)?,
@@ -113,7 +113,7 @@ impl Job {
         match self.stage {
             Stage::Analysis { analyzer, .. } => {
                 let mut analysis = analyzer.finish()?;
-                let cut_short = self.reader.truncation().map(Notice::from);
+                let cut_short = self.sound.truncation().map(Notice::from);
                 analysis.notices.extend(cut_short);
                 Ok(Event::Done {
                     job: self.id,
@@ -129,7 +129,7 @@ impl Job {
     }
 
     fn tell_progress(&mut self, tell: &mut dyn FnMut(Event)) {
-        let fraction = self.reader.fraction().unwrap_or(0.0).clamp(0.0, 1.0);
+        let fraction = self.sound.fraction().unwrap_or(0.0).clamp(0.0, 1.0);
         if fraction - self.told < PROGRESS_STEP {
             return;
         }
@@ -142,7 +142,7 @@ impl Job {
             return;
         };
         let heard_s = analyzer.heard_s();
-        let duration_s = self.reader.expected_s();
+        let duration_s = self.sound.expected_s();
         if duration_s.unwrap_or(heard_s).max(heard_s) < PARTIAL_FROM_S {
             return;
         }

@@ -5,16 +5,15 @@ use super::job::{Job, Step};
 use super::live::Listener;
 use super::protocol::{Event, Given, JobId, PROTOCOL_VERSION, Request};
 use crate::analysis::{AnalyzeError, Options};
-use crate::audio::{ClipReader, SampleReader, SoundReader};
+use crate::audio::{DecodeError, SampleReader, Sound};
 use crate::model::EmotionModel;
-use symphonia::core::io::MediaSource;
 
 /// Audio that came beside a request.
 pub enum Audio {
     /// None came.
     None,
-    /// A file, to be read as it is needed.
-    File(Box<dyn MediaSource>),
+    /// A file, to be decoded as it is needed, or why it cannot be.
+    File(Result<Box<dyn Sound>, DecodeError>),
     /// Mono samples, full scale ±1.
     Samples(Vec<f32>),
 }
@@ -161,14 +160,12 @@ impl Session {
 }
 
 /// A reader of what came.
-fn open(sound: &Given, audio: Audio) -> Result<SoundReader, AnalyzeError> {
+fn open(sound: &Given, audio: Audio) -> Result<Box<dyn Sound>, AnalyzeError> {
     match (sound, audio) {
-        (Given::File { name }, Audio::File(source)) => {
-            Ok(SoundReader::File(Box::new(ClipReader::open(source, name)?)))
+        (Given::File { .. }, Audio::File(file)) => Ok(file?),
+        (Given::Samples { sample_rate_hz }, Audio::Samples(samples)) => {
+            Ok(Box::new(SampleReader::new(samples, *sample_rate_hz)?))
         }
-        (Given::Samples { sample_rate_hz }, Audio::Samples(samples)) => Ok(SoundReader::Samples(
-            Box::new(SampleReader::new(samples, *sample_rate_hz)?),
-        )),
         _ => Err(wrong_audio()),
     }
 }

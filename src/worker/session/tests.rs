@@ -1,4 +1,5 @@
 use super::*;
+use crate::audio::ClipReader;
 use crate::emotion::Emotion;
 use crate::features::FeatureConfig;
 use crate::model::calibration::Calibration;
@@ -150,7 +151,8 @@ fn analyze_samples(job: JobId, sample_rate_hz: u32) -> Request {
 }
 
 fn file(bytes: Vec<u8>) -> Audio {
-    Audio::File(Box::new(Cursor::new(bytes)))
+    let reader = ClipReader::open(Box::new(Cursor::new(bytes)), "a.wav");
+    Audio::File(reader.map(|reader| Box::new(reader) as Box<dyn Sound>))
 }
 
 #[test]
