@@ -19,6 +19,12 @@ pub enum AnalyzeError {
         /// The system's word.
         reason: String,
     },
+    /// The program that decodes files could not be had.
+    #[error("the decoders could not be loaded ({reason}); check the connection and try again")]
+    NoDecoder {
+        /// The browser's word.
+        reason: String,
+    },
     /// No decoder recognises the bytes.
     #[error("this is not audio that can be read here; use WAV, FLAC, MP3, Ogg Vorbis or AAC/M4A")]
     NotAudio,
@@ -90,6 +96,7 @@ impl AnalyzeError {
         match self {
             AnalyzeError::EmptyFile => "empty-file",
             AnalyzeError::Unreadable { .. } => "unreadable",
+            AnalyzeError::NoDecoder { .. } => "no-decoder",
             AnalyzeError::NotAudio => "not-audio",
             AnalyzeError::UnsupportedCodec { .. } => "unsupported-codec",
             AnalyzeError::Damaged => "damaged",
@@ -119,9 +126,7 @@ impl From<DecodeError> for AnalyzeError {
             DecodeError::Resample(ResampleError::UnsupportedRate { rate_hz }) => {
                 AnalyzeError::UnsupportedRate { rate_hz }
             }
-            DecodeError::NoDecoder { reason } => AnalyzeError::Model {
-                reason: format!("its decoders did not arrive ({reason}); try again or reload"),
-            },
+            DecodeError::NoDecoder { reason } => AnalyzeError::NoDecoder { reason },
             DecodeError::Resample(error) => AnalyzeError::Internal {
                 reason: error.to_string(),
             },

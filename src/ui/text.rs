@@ -454,6 +454,10 @@ pub fn analyze_error(error: &AnalyzeError) -> Advice {
             "The browser could not read this file",
             "check that it is still where it was, then choose it again.",
         ),
+        AnalyzeError::NoDecoder { .. } => advice(
+            "What decodes files could not be loaded",
+            "check the connection, then choose the file again.",
+        ),
         AnalyzeError::NotAudio => advice(
             "This is not audio that can be read here",
             "choose a WAV, FLAC, MP3, Ogg or M4A file.",

@@ -261,6 +261,23 @@ async fn an_engine_that_does_not_load_can_be_started_again() {
 
 #[tokio::test]
 #[ignore = "needs the built page: `make test-e2e`"]
+async fn decoders_come_with_the_first_file_and_are_asked_for_again_if_they_do_not() {
+    visit(Setup::default(), |page| async move {
+        page.ready().await;
+        let asked = |page: &Page| page.site.paths().iter().any(|p| p.contains("decoder"));
+        assert!(!asked(&page), "{:?}", page.site.paths());
+        page.site.break_files(Some("/decoder.js"));
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.wait_for("error", "data-kind", &["no-decoder"]).await;
+        page.site.break_files(None);
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.result_of("speech.wav").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs the built page: `make test-e2e`"]
 async fn two_gigabytes_can_be_broken_off_and_never_freeze_the_page() {
     // A header and a great deal of silence, stored as a hole: so much that it
     // is still under way after some seconds.
