@@ -62,6 +62,23 @@ fn check(analysis: &Analysis) {
 }
 
 #[test]
+fn long_silence_beside_speech_changes_nothing() {
+    let model = model();
+    let speech = reference("speech.wav");
+    let judged = |before_s: f64, after_s: f64| {
+        let silence = |seconds: f64| vec![0.0; (seconds * 16_000.0) as usize];
+        let samples = [silence(before_s), speech.clone(), silence(after_s)].concat();
+        analyze(&model, &Clip::new(samples), Options::default()).expect("is judged")
+    };
+    let (short, long) = (judged(1.5, 1.5), judged(1.5, 4.0));
+    assert!((long.duration_s - short.duration_s - 2.5).abs() < 1e-9);
+    assert_eq!(short.utterances, long.utterances);
+    for (a, b) in short.scores.as_array().iter().zip(long.scores.as_array()) {
+        assert!((a - b).abs() < 1e-6, "{a} {b}");
+    }
+}
+
+#[test]
 fn every_format_is_judged_alike() {
     let model = model();
     let excerpt = Clip::new(reference("speech.wav")[4_800..24_000].to_vec());

@@ -25,6 +25,10 @@ const WINDOW_S: f64 = 2.0;
 /// Step between windows, seconds.
 const STEP_S: f64 = 0.5;
 
+/// Silence that is heard beside speech, seconds. Clips that models learn from have
+/// a second of it and seldom more; in more they hear calm, whatever is said.
+const AROUND_S: f64 = 1.0;
+
 fn samples_of(seconds: f64) -> usize {
     (seconds * f64::from(SAMPLE_RATE_HZ)) as usize
 }
@@ -301,13 +305,20 @@ impl Analyzer {
     }
 
     /// Judges a recording of at most [`MAX_SPAN_S`] as the model was trained
-    /// to hear it, as one, and the utterances within it.
+    /// to hear it, as one but for long silence at its ends, and the utterances
+    /// within it.
     fn judge_whole(&mut self) -> Result<Scores, AnalyzeError> {
-        let frames = self.model.encode(&self.pending).map_err(internal)?;
+        let (first, last) = (self.found.front(), self.found.back());
+        let start = first.map_or(0, |span| span.start);
+        let end = last.map_or(self.n_samples, |span| span.end);
+        let around = samples_of(AROUND_S);
+        let heard = start.saturating_sub(around)..(end + around).min(self.n_samples);
+        let samples = &self.pending[heard.clone()];
+        let frames = self.model.encode(samples).map_err(internal)?;
         while let Some(span) = self.found.pop_front() {
-            self.judge(span, &frames, 0)?;
+            self.judge(span, &frames, heard.start)?;
         }
-        self.predict(&frames, &(0..self.n_samples), 0)
+        self.predict(&frames, &heard, heard.start)
     }
 }
 
