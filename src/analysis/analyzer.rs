@@ -26,7 +26,7 @@ const WINDOW_S: f64 = 2.0;
 const STEP_S: f64 = 0.5;
 
 /// Silence that is heard beside speech, seconds. Clips that models learn from have
-/// a second of it and seldom more; in more they hear calm, whatever is said.
+/// a second of it and seldom more; in more they hear sadness, whatever is said.
 const AROUND_S: f64 = 1.0;
 
 fn samples_of(seconds: f64) -> usize {
