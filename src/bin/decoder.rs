@@ -1,19 +1,18 @@
 //! The decoders, a program of its own that the engine loads with the first file:
 //! who speaks into the microphone never waits for it.
 
-use undertone::audio::{ClipReader, DecodeError};
+use undertone::audio::{ClipReader, DecodeError, SAMPLE_RATE_HZ};
 use undertone::web::BlobSource;
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
 
 /// Samples that are decoded at once, at least: a second.
-const N_AT_ONCE: usize = 16_000;
+const N_AT_ONCE: usize = SAMPLE_RATE_HZ as usize;
 
 /// A file being decoded.
 #[wasm_bindgen]
 pub struct Decoder {
     reader: ClipReader,
-    block: Vec<f32>,
     more: bool,
 }
 
@@ -28,7 +27,6 @@ impl Decoder {
         let reader = source.and_then(|source| ClipReader::open(Box::new(source), name));
         Ok(Decoder {
             reader: reader.map_err(json)?,
-            block: Vec::new(),
             more: true,
         })
     }
@@ -38,11 +36,11 @@ impl Decoder {
     /// # Errors
     /// A [`DecodeError`] as JSON.
     pub fn read(&mut self) -> Result<Vec<f32>, String> {
-        self.block.clear();
-        while self.more && self.block.len() < N_AT_ONCE {
-            self.more = self.reader.next_block(&mut self.block).map_err(json)?;
+        let mut block = Vec::new();
+        while self.more && block.len() < N_AT_ONCE {
+            self.more = self.reader.next_block(&mut block).map_err(json)?;
         }
-        Ok(self.block.clone())
+        Ok(block)
     }
 
     /// Whether there is more to read.

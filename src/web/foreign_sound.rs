@@ -22,8 +22,8 @@ extern "C" {
     fn expected_s(this: &Decoder) -> Option<f64>;
     #[wasm_bindgen(method, getter)]
     fn truncation(this: &Decoder) -> Option<String>;
-    #[wasm_bindgen(method)]
-    fn free(this: &Decoder);
+    #[wasm_bindgen(method, catch)]
+    fn free(this: &Decoder) -> Result<(), JsValue>;
 
     /// `public/worker-loader.js` has it.
     #[wasm_bindgen(catch, js_name = loadDecoder)]
@@ -86,7 +86,8 @@ impl Sound for ForeignSound {
 
 impl Drop for ForeignSound {
     fn drop(&mut self) {
-        self.0.free();
+        // A program that has broken down has nothing left to give back.
+        let _ = self.0.free();
     }
 }
 
