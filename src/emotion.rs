@@ -147,14 +147,21 @@ impl Scores {
 }
 
 impl Serialize for Scores {
-    /// An object from class name to probability, in index order.
+    /// For people an object from class name to probability, in index order; else
+    /// the probabilities alone.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
         serializer.collect_map(Emotion::ALL.iter().map(|e| (e.name(), self.get(*e))))
     }
 }
 
 impl<'de> Deserialize<'de> for Scores {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer).map(Scores);
+        }
         let by_name = std::collections::BTreeMap::<Emotion, f32>::deserialize(deserializer)?;
         let mut weights = [0.0; N_EMOTIONS];
         for (emotion, p) in by_name {

@@ -23,6 +23,7 @@ pub mod emotion;
 pub mod export;
 pub mod features;
 pub mod model;
+pub mod wire;
 pub mod worker;
 
 #[cfg(feature = "cli")]

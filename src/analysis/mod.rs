@@ -64,7 +64,6 @@ pub struct Verdict {
 /// Something true of the recording that the reader should know, though the
 /// analysis stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Notice {
     /// The file ends before the length its header promises.
     Truncated {

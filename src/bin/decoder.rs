@@ -1,8 +1,10 @@
 //! The decoders, a program of its own that the engine loads with the first file:
 //! who speaks into the microphone never waits for it.
 
+use js_sys::Uint8Array;
 use undertone::audio::{ClipReader, DecodeError, SAMPLE_RATE_HZ};
 use undertone::web::BlobSource;
+use undertone::wire;
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
 
@@ -21,12 +23,12 @@ impl Decoder {
     /// Opens a file; `name` hints at its format.
     ///
     /// # Errors
-    /// A [`DecodeError`] as JSON.
-    pub fn open(file: Blob, name: &str) -> Result<Decoder, String> {
+    /// A [`DecodeError`] as bytes.
+    pub fn open(file: Blob, name: &str) -> Result<Decoder, Uint8Array> {
         let source = BlobSource::new(file).map_err(|reason| DecodeError::Unreadable { reason });
         let reader = source.and_then(|source| ClipReader::open(Box::new(source), name));
         Ok(Decoder {
-            reader: reader.map_err(json)?,
+            reader: reader.map_err(thrown)?,
             more: true,
         })
     }
@@ -34,11 +36,11 @@ impl Decoder {
     /// About the next second, mono at 16 kHz.
     ///
     /// # Errors
-    /// A [`DecodeError`] as JSON.
-    pub fn read(&mut self) -> Result<Vec<f32>, String> {
+    /// A [`DecodeError`] as bytes.
+    pub fn read(&mut self) -> Result<Vec<f32>, Uint8Array> {
         let mut block = Vec::new();
         while self.more && block.len() < N_AT_ONCE {
-            self.more = self.reader.next_block(&mut block).map_err(json)?;
+            self.more = self.reader.next_block(&mut block).map_err(thrown)?;
         }
         Ok(block)
     }
@@ -61,15 +63,15 @@ impl Decoder {
         self.reader.expected_s()
     }
 
-    /// A [`undertone::audio::Truncation`] as JSON, where the file ended early.
+    /// A [`undertone::audio::Truncation`] as bytes, where the file ended early.
     #[wasm_bindgen(getter)]
-    pub fn truncation(&self) -> Option<String> {
-        self.reader.truncation().as_ref().map(json)
+    pub fn truncation(&self) -> Option<Vec<u8>> {
+        self.reader.truncation().as_ref().map(wire::to_bytes)
     }
 }
 
-fn json(value: impl serde::Serialize) -> String {
-    serde_json::to_string(&value).expect("errors are plain data")
+fn thrown(error: DecodeError) -> Uint8Array {
+    Uint8Array::from(&wire::to_bytes(&error)[..])
 }
 
 fn main() {

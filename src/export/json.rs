@@ -3,6 +3,8 @@
 use crate::analysis::{Analysis, Notice, Utterance, Window};
 use crate::emotion::{Emotion, Scores};
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use std::io::{self, Write};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -16,8 +18,26 @@ struct Document<'a> {
     windows: &'a [Window],
     model: &'a str,
     denoised: bool,
-    #[serde(skip_serializing_if = "<[Notice]>::is_empty")]
-    notices: &'a [Notice],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<Remark>,
+}
+
+/// A notice, which says of itself what it is.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Remark {
+    Truncated {
+        read_s: f64,
+        expected_s: Option<f64>,
+    },
+}
+
+impl From<&Notice> for Remark {
+    fn from(notice: &Notice) -> Remark {
+        match *notice {
+            Notice::Truncated { read_s, expected_s } => Remark::Truncated { read_s, expected_s },
+        }
+    }
 }
 
 /// An utterance; what it carries is `null` where it is too short to judge.
@@ -63,9 +83,27 @@ pub fn to_json(file: &str, analysis: &Analysis) -> String {
         windows: &analysis.windows,
         model: &analysis.model,
         denoised: analysis.options.denoise,
-        notices: &analysis.notices,
+        notices: analysis.notices.iter().map(Remark::from).collect(),
     };
-    serde_json::to_string(&document).expect("strings, numbers and lists always serialise")
+    let mut line = Vec::new();
+    let mut writer = Serializer::with_formatter(&mut line, PlainNumbers);
+    let written = document.serialize(&mut writer);
+    written.expect("strings, numbers and lists always serialise");
+    String::from_utf8(line).expect("JSON is UTF-8")
+}
+
+/// Numbers as the standard library writes them: the page has that anyway, and
+/// the tables of a second way would be a twentieth of it.
+struct PlainNumbers;
+
+impl Formatter for PlainNumbers {
+    fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        write!(writer, "{value:?}")
+    }
+
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        write!(writer, "{value:?}")
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +114,7 @@ mod tests {
     #[test]
     fn holds_what_was_promised() {
         let scores = Scores::from_logits([0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0]);
-        let analysis = Analysis {
+        let mut analysis = Analysis {
             duration_s: 1.5,
             scores,
             label: Emotion::Sad,
@@ -121,5 +159,13 @@ mod tests {
         assert_eq!(value["windows"][0]["end_s"], 1.5);
         assert_eq!(value["scores"].as_object().expect("object").len(), 8);
         assert!(value.get("waveform").is_none() && value.get("notices").is_none());
+        analysis.notices.push(Notice::Truncated {
+            read_s: 1.5,
+            expected_s: None,
+        });
+        let line = to_json("a.wav", &analysis);
+        let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
+        let expected = serde_json::json!({"kind": "truncated", "read_s": 1.5, "expected_s": null});
+        assert_eq!(value["notices"][0], expected);
     }
 }

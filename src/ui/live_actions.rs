@@ -17,7 +17,7 @@ const MICROPHONE: &str = "undertone.microphone";
 impl Page {
     /// Takes up the choices of the last visit.
     pub(super) fn recall_live_choices(self) {
-        let smoothing_s = storage::get(SMOOTHING).and_then(|s| s.parse::<f64>().ok());
+        let smoothing_s = storage::number(SMOOTHING);
         if let Some(s) = smoothing_s.filter(|s| (0.0..=MAX_SMOOTHING_S).contains(s)) {
             self.live.smoothing_s.set(s);
         }

@@ -146,7 +146,7 @@ pub fn verdict(outcome: &Outcome) -> (String, Option<String>) {
     } else {
         (
             NOT_SURE.to_owned(),
-            Some(format!("closest: {}", name.to_lowercase())),
+            Some(format!("closest: {}", name.to_ascii_lowercase())),
         )
     }
 }
@@ -236,7 +236,7 @@ pub fn live_headline(moment: Option<&Moment>, spoken: bool) -> (String, Option<S
                 return if answer.sure {
                     (name.to_owned(), None)
                 } else {
-                    let closest = format!("closest: {}", name.to_lowercase());
+                    let closest = format!("closest: {}", name.to_ascii_lowercase());
                     (NOT_SURE.to_owned(), Some(closest))
                 };
             }
@@ -261,7 +261,7 @@ pub fn live_confidence(moment: Option<&Moment>) -> String {
 pub fn announced_moment(leading: Option<Emotion>) -> String {
     match leading {
         Some(leading) => format!("Now: {}.", emotion(leading)),
-        None => format!("Now: {}.", NOT_SURE.to_lowercase()),
+        None => format!("Now: {}.", NOT_SURE.to_ascii_lowercase()),
     }
 }
 
@@ -368,7 +368,7 @@ pub fn utterance_emotion(utterance: &Utterance) -> String {
         Some(verdict) if !verdict.sure => {
             format!(
                 "{NOT_SURE}, closest: {}",
-                emotion(verdict.label).to_lowercase()
+                emotion(verdict.label).to_ascii_lowercase()
             )
         }
         _ => heard(utterance).to_owned(),

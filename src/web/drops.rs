@@ -176,7 +176,7 @@ fn settled(call: impl FnOnce(&Function, &Function) -> Result<(), JsValue>) -> Js
 
 fn is_sound(name: &str) -> bool {
     name.rsplit_once('.')
-        .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension.to_lowercase().as_str()))
+        .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::reason;
 use crate::audio::{DecodeError, Sound, Truncation};
-use js_sys::{Float32Array, Function};
-use serde::de::DeserializeOwned;
+use crate::wire;
+use js_sys::{Float32Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
 
@@ -21,7 +21,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn expected_s(this: &Decoder) -> Option<f64>;
     #[wasm_bindgen(method, getter)]
-    fn truncation(this: &Decoder) -> Option<String>;
+    fn truncation(this: &Decoder) -> Option<Vec<u8>>;
     #[wasm_bindgen(method, catch)]
     fn free(this: &Decoder) -> Result<(), JsValue>;
 
@@ -80,7 +80,7 @@ impl Sound for ForeignSound {
     }
 
     fn truncation(&self) -> Option<Truncation> {
-        read(&self.0.truncation()?)
+        wire::from_bytes(&self.0.truncation()?)
     }
 }
 
@@ -91,13 +91,10 @@ impl Drop for ForeignSound {
     }
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
-    serde_json::from_str(json).ok()
-}
-
 /// What was thrown as an error; a program that breaks down throws another thing.
 fn fault(thrown: &JsValue) -> DecodeError {
-    let told = thrown.as_string().and_then(|json| read(&json));
+    let told = thrown.dyn_ref::<Uint8Array>();
+    let told = told.and_then(|bytes| wire::from_bytes(&bytes.to_vec()));
     told.unwrap_or_else(|| DecodeError::Damaged {
         reason: reason(thrown),
     })

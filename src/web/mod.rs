@@ -10,6 +10,7 @@ pub mod drops;
 pub mod files;
 mod foreign_sound;
 pub mod microphones;
+mod names;
 pub mod playback;
 pub mod storage;
 pub mod view;
@@ -22,6 +23,7 @@ pub use decode::Recording;
 pub use files::{FileError, SoundFile};
 pub use foreign_sound::ForeignDecoder;
 pub use microphones::Microphone;
+pub use names::NameOrder;
 pub use playback::Player;
 
 use wasm_bindgen::JsValue;

@@ -6,6 +6,12 @@ pub fn get(name: &str) -> Option<String> {
     storage()?.get_item(name).ok()?
 }
 
+/// The number that was kept under this name.
+pub fn number(name: &str) -> Option<f64> {
+    let number = js_sys::parse_float(&get(name)?);
+    number.is_finite().then_some(number)
+}
+
 /// Keeps a value. Where the browser refuses, the next visit begins anew, which
 /// is no error to anyone.
 pub fn set(name: &str, value: &str) {

@@ -5,6 +5,7 @@ use super::protocol::{Event, Given, Request};
 use super::session::{Audio, Next, Session};
 use crate::audio::DecodeError;
 use crate::web::ForeignDecoder;
+use crate::wire;
 use js_sys::{Array, ArrayBuffer, Float32Array, Int16Array, Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -202,7 +203,8 @@ fn read(
 
 fn request(message: &MessageEvent) -> Option<Request> {
     let parts = message.data().dyn_into::<Array>().ok()?;
-    serde_json::from_str(&parts.get(0).as_string()?).ok()
+    let bytes = parts.get(0).dyn_into::<Uint8Array>().ok()?;
+    wire::from_bytes(&bytes.to_vec())
 }
 
 fn brings_a_file(message: &MessageEvent) -> bool {
@@ -233,10 +235,9 @@ fn post(scope: &DedicatedWorkerGlobalScope, event: &Event) {
     }
 }
 
-/// Sends `[event as JSON, file or buffer?]`; a buffer is handed over.
+/// Sends `[event as bytes, file or buffer?]`; a buffer is handed over.
 fn post_beside(scope: &DedicatedWorkerGlobalScope, event: &Event, beside: Option<&JsValue>) {
-    let json = serde_json::to_string(event).expect("events are plain data");
-    let message = Array::of1(&JsValue::from_str(&json));
+    let message = Array::of1(&Uint8Array::from(&wire::to_bytes(event)[..]));
     let handed_over = Array::new();
     if let Some(beside) = beside {
         message.push(beside);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Raised whenever a message changes. Worker files carry no content hash, so
 /// a stale one must be noticed by the first message.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// Names one request; every answer carries it, and late answers are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,7 +16,6 @@ pub struct JobId(pub u32);
 
 /// The sound that comes beside a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Given {
     /// A file.
     File {
@@ -32,7 +31,6 @@ pub enum Given {
 
 /// What is to be done with a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// Analyse it; the answer is [`Event::Done`].
     Analyze {
@@ -45,7 +43,6 @@ pub enum Work {
 
 /// What the page asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// The answer to [`Event::Hello`]: load the model, then say
     /// [`Event::Ready`].
@@ -118,7 +115,6 @@ pub struct Partial {
 
 /// What the worker answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The worker's first word: it listens. What was said before is lost.
     Hello {

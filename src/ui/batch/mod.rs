@@ -9,7 +9,7 @@ use super::actions::RECORD_ID;
 use super::state::{Fault, Origin, Outcome, Page};
 use crate::analysis::{Analysis, AnalyzeError};
 use crate::export;
-use crate::web::{SoundFile, download, view};
+use crate::web::{NameOrder, SoundFile, download, view};
 use crate::worker::pace::Pace;
 use crate::worker::pool::{Pool, TaskUpdate};
 use crate::worker::schedule::{TaskId, n_workers};
@@ -175,7 +175,8 @@ impl Batch {
                 .iter()
                 .map(|row| (row.file.name(), row.state.get_untracked()))
                 .collect();
-            let places = order::order(&facts, sort);
+            let names = NameOrder::of_reader();
+            let places = order::order(&facts, sort, |a, b| names.compare(a, b));
             places.into_iter().map(|i| rows[i].clone()).collect()
         })
     }

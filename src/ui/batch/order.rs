@@ -68,9 +68,14 @@ impl Sort {
     }
 }
 
-/// The places of the rows, `(name, state)`, in the wanted order. Rows that
-/// have no such value stand last either way; equal ones as they came.
-pub fn order(rows: &[(&str, RowState)], sort: Option<Sort>) -> Vec<usize> {
+/// The places of the rows, `(name, state)`, in the wanted order, names in that of
+/// `by_name`. Rows that have no such value stand last either way; equal ones as
+/// they came.
+pub fn order(
+    rows: &[(&str, RowState)],
+    sort: Option<Sort>,
+    by_name: impl Fn(&str, &str) -> Ordering,
+) -> Vec<usize> {
     let mut places: Vec<usize> = (0..rows.len()).collect();
     let Some(Sort { column, descending }) = sort else {
         return places;
@@ -82,7 +87,7 @@ pub fn order(rows: &[(&str, RowState)], sort: Option<Sort>) -> Vec<usize> {
     places.sort_by(|a, b| {
         let ((name_a, state_a), (name_b, state_b)) = (&rows[*a], &rows[*b]);
         match column {
-            Column::File => turned(natural(name_a, name_b)),
+            Column::File => turned(by_name(name_a, name_b)),
             Column::State => turned(state_a.rank().cmp(&state_b.rank())),
             _ => match (figure(state_a, column), figure(state_b, column)) {
                 (Some(a), Some(b)) => turned(a.total_cmp(&b)),
@@ -106,62 +111,10 @@ fn figure(state: &RowState, column: Column) -> Option<f64> {
     })
 }
 
-/// Names as people order them: without regard to case, and numbers by value.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.chars().peekable(), b.chars().peekable());
-    loop {
-        let (Some(x), Some(y)) = (a.peek().copied(), b.peek().copied()) else {
-            return a.peek().is_some().cmp(&b.peek().is_some());
-        };
-        let ordering = if x.is_ascii_digit() && y.is_ascii_digit() {
-            let number = |chars: &mut std::iter::Peekable<std::str::Chars>| {
-                let mut digits = String::new();
-                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                    digits.push(digit);
-                }
-                let digits = digits.trim_start_matches('0').to_owned();
-                (digits.len(), digits)
-            };
-            number(&mut a).cmp(&number(&mut b))
-        } else {
-            a.next();
-            b.next();
-            x.to_lowercase().cmp(y.to_lowercase())
-        };
-        if ordering.is_ne() {
-            return ordering;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::AnalyzeError;
-
-    #[test]
-    fn names_are_ordered_as_people_do() {
-        let mut names = [
-            "clip10.wav",
-            "Clip2.wav",
-            "clip02b.wav",
-            "a.wav",
-            "clip2.wav",
-        ];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(
-            names,
-            [
-                "a.wav",
-                "Clip2.wav",
-                "clip2.wav",
-                "clip02b.wav",
-                "clip10.wav"
-            ]
-        );
-        assert_eq!(natural("7", "007"), Ordering::Equal);
-        assert_eq!(natural("", "x"), Ordering::Less);
-    }
 
     #[test]
     fn rows_without_a_value_stand_last_either_way() {
@@ -175,11 +128,11 @@ mod tests {
         ];
         let by = |descending| {
             let column = Column::Length;
-            order(&rows, Some(Sort { column, descending }))
+            order(&rows, Some(Sort { column, descending }), str::cmp)
         };
         assert_eq!(by(false), [3, 1, 0, 2]);
         assert_eq!(by(true), [1, 3, 0, 2]);
-        assert_eq!(order(&rows, None), [0, 1, 2, 3]);
+        assert_eq!(order(&rows, None, str::cmp), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::emotion::Emotion;
 use crate::ui::live::{TRAIL_S, Trail};
 use crate::ui::text;
 use leptos::prelude::*;
+use web_sys::HtmlInputElement;
 
 /// The voice that is being recorded: what it carries now, all eight scores, and
 /// the last half minute.
@@ -196,9 +197,8 @@ fn Smoothing(smoothing_s: Signal<f64>, on_smooth: Callback<f64>) -> impl IntoVie
                 aria-valuetext=move || text::time_constant(smoothing_s.get())
                 prop:value=move || smoothing_s.get().to_string()
                 on:input=move |event| {
-                    if let Ok(s) = event_target_value(&event).parse() {
-                        on_smooth.run(s);
-                    }
+                    let slider = event_target::<HtmlInputElement>(&event);
+                    on_smooth.run(slider.value_as_number());
                 }
             />
             <output class="smoothing__value" for="smoothing">

@@ -5,6 +5,7 @@ use crate::ui::state::Outcome;
 use crate::ui::{shape, text};
 use leptos::prelude::*;
 use std::sync::Arc;
+use web_sys::HtmlInputElement;
 
 /// How far an arrow key goes, seconds: the timeline's own step.
 const ARROW_S: f64 = 0.5;
@@ -108,9 +109,7 @@ fn Seek(outcome: Arc<Outcome>, position_s: Signal<f64>, on_seek: Callback<f64>) 
     let duration_s = outcome.analysis.duration_s;
     let go = move |t: f64| on_seek.run(t.clamp(0.0, duration_s));
     let on_input = move |event| {
-        if let Ok(t) = event_target_value(&event).parse() {
-            go(t);
-        }
+        go(event_target::<HtmlInputElement>(&event).value_as_number());
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         let here = position_s.get_untracked();

@@ -182,7 +182,7 @@ fn answer_cells(state: &RowState) -> impl IntoView + use<> {
         false => format!(
             "{} ({})",
             text::NOT_SURE,
-            text::emotion(label).to_lowercase()
+            text::emotion(label).to_ascii_lowercase()
         ),
     };
     view! {

@@ -11,8 +11,9 @@ use crate::analysis::live::Moment;
 use crate::analysis::{Analysis, AnalyzeError, Options};
 use crate::model::shipped;
 use crate::web::{Buffer, Feed, SoundFile, decode, wav};
+use crate::wire;
 use gloo::timers::callback::Timeout;
-use js_sys::Array;
+use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -386,13 +387,11 @@ impl Client {
         let client = self.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             let parts: Array = message.data().unchecked_into();
-            let event = parts
-                .get(0)
-                .as_string()
-                .and_then(|json| serde_json::from_str::<Event>(&json).ok());
+            let event = parts.get(0).dyn_into::<Uint8Array>();
+            let event = event.map(|bytes| wire::from_bytes::<Event>(&bytes.to_vec()));
             match event {
-                Some(event) => client.hear(event, parts.get(1)),
-                None => client.fail("the worker speaks another language; reload the page"),
+                Ok(Some(event)) => client.hear(event, parts.get(1)),
+                _ => client.fail("the worker speaks another language; reload the page"),
             }
         });
         let client = self.clone();
@@ -578,11 +577,10 @@ impl Client {
         }
     }
 
-    /// Sends `[request as JSON, file, buffer or port?]`; all but a file is handed
+    /// Sends `[request as bytes, file, buffer or port?]`; all but a file is handed
     /// over.
     fn post(&self, request: &Request, beside: Option<&JsValue>) {
-        let json = serde_json::to_string(request).expect("requests are plain data");
-        let message = Array::of1(&JsValue::from_str(&json));
+        let message = Array::of1(&Uint8Array::from(&wire::to_bytes(request)[..]));
         let handed_over = Array::new();
         if let Some(beside) = beside {
             message.push(beside);

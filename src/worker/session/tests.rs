@@ -1,4 +1,5 @@
 use super::*;
+use crate::analysis::Notice;
 use crate::audio::ClipReader;
 use crate::emotion::Emotion;
 use crate::features::FeatureConfig;
@@ -8,6 +9,7 @@ use crate::model::network::Network;
 use crate::model::normalize::Normalizer;
 use crate::model::weights::Precision;
 use crate::model::{Artifact, ModelHeader};
+use crate::wire;
 use crate::worker::protocol::Work;
 use candle_core::{DType, Device};
 use candle_nn::{VarBuilder, VarMap};
@@ -377,15 +379,27 @@ fn a_paused_job_stands_still_and_ends_as_if_it_had_not() {
 #[test]
 fn messages_survive_the_journey() {
     let request = analyze_samples(JOB, 44_100);
-    let json = serde_json::to_string(&request).expect("serialises");
-    assert_eq!(
-        json,
-        r#"{"begin":{"job":7,"sound":{"samples":{"sample_rate_hz":44100}},"work":{"analyze":{"options":{"denoise":false}}}}}"#
-    );
-    assert_eq!(
-        serde_json::from_str::<Request>(&json).expect("reads back"),
-        request
-    );
+    let bytes = wire::to_bytes(&request);
+    assert_eq!(wire::from_bytes(&bytes), Some(request));
+    assert_eq!(wire::from_bytes::<Request>(&bytes[1..]), None);
+    assert_eq!(wire::from_bytes::<Request>(&[]), None);
+    let mut longer = bytes;
+    longer.push(0);
+    assert_eq!(wire::from_bytes::<Request>(&longer), None);
+    // An answer, with all that it may hold.
+    let mut session = started();
+    let samples = Audio::Samples(talk(16_000, 2.0));
+    let mut told = ask(&mut session, analyze_samples(JOB, 16_000), samples);
+    let Some(Event::Done { analysis, .. }) = told.last_mut() else {
+        panic!("{told:?}");
+    };
+    analysis.notices.push(Notice::Truncated {
+        read_s: 2.0,
+        expected_s: Some(3.0),
+    });
+    for event in told {
+        assert_eq!(wire::from_bytes(&wire::to_bytes(&event)), Some(event));
+    }
 }
 
 /// A voice in steady noise.
@@ -455,9 +469,14 @@ fn a_cleaned_sound_comes_in_parts_as_long_as_the_sound_and_can_be_broken_off() {
     assert_eq!(lasts, [false, false, true]);
     assert_eq!(parts.iter().map(|(n, _)| n).sum::<usize>(), samples.len());
     assert!(fractions.is_sorted() && fractions.len() > 10);
-    // The samples are no part of the text.
-    let json = serde_json::to_string(&told[told.len() - 1]).expect("serialises");
-    assert_eq!(json, r#"{"cleaned":{"job":7,"last":true}}"#);
+    // The samples are no part of the message.
+    let message = wire::to_bytes(&told[told.len() - 1]);
+    let empty = Event::Cleaned {
+        job: JOB,
+        samples: Vec::new(),
+        last: true,
+    };
+    assert_eq!(wire::from_bytes(&message), Some(empty));
 
     // An analysis that begins meanwhile has the worker to itself.
     session.receive(clean(JOB), file(bytes), &mut |_| {});
