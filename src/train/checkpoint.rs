@@ -3,6 +3,7 @@
 use super::cache::name;
 use super::fitting::{AVERAGED, WEIGHT_DECAY};
 use super::optimizer::{AdamW, Average};
+use crate::model::front_ends::PackedFrontEnd;
 use candle_core::{Device, Result, Tensor, safetensors};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -169,5 +170,40 @@ impl Checkpoint {
 
     fn at(&self, passes: usize) -> PathBuf {
         self.facts.with_extension(format!("{passes}.safetensors"))
+    }
+}
+
+/// Where front ends are kept that one training has tuned.
+pub(super) struct TunedFrontEnds(Vec<PathBuf>);
+
+impl TunedFrontEnds {
+    /// The files in `folder` of so many front ends, decided by `what`.
+    pub fn new(folder: &Path, what: &str, n: usize) -> TunedFrontEnds {
+        let name = name(&format!("tuned {what}"));
+        let file = |i| folder.join(format!("{name}.{i}.safetensors"));
+        TunedFrontEnds((0..n).map(file).collect())
+    }
+
+    /// What is kept; `None` unless all of them can be read.
+    pub fn read(&self) -> Option<Vec<PackedFrontEnd>> {
+        let read = |path| PackedFrontEnd::from_bytes(&std::fs::read(path).ok()?).ok();
+        self.0.iter().map(read).collect()
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn write(&self, front_ends: &[PackedFrontEnd]) -> Result<()> {
+        for (path, front_end) in self.0.iter().zip(front_ends) {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            let bytes = front_end.to_bytes().map_err(candle_core::Error::wrap)?;
+            let draft = path.with_extension("draft");
+            std::fs::write(&draft, bytes)?;
+            std::fs::rename(&draft, path)?;
+        }
+        Ok(())
     }
 }

@@ -75,12 +75,20 @@ impl TrainingConfig {
     /// All that decides a fit but the examples.
     pub(super) fn settings(&self) -> String {
         format!(
-            "{} {:?} {} {} {} {} {} {} {} {} {}",
-            self.name,
-            self.architecture,
+            "{} {} {} {}",
+            self.tuning_settings(),
             self.epochs,
             self.early_stopping,
             self.patience,
+        )
+    }
+
+    /// All that decides how front ends are tuned but the examples.
+    pub(super) fn tuning_settings(&self) -> String {
+        format!(
+            "{} {:?} {} {} {} {} {} {}",
+            self.name,
+            self.architecture,
             self.batch_size,
             self.learning_rate,
             self.clips_per_corpus,

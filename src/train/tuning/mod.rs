@@ -13,6 +13,7 @@ mod operations;
 
 use self::moving::Moving;
 use super::batches::{Batch, Batching, class_weights};
+use super::checkpoint::TunedFrontEnds;
 use super::examples::{Example, Examples, clips};
 use super::fitting::{Fitting, LABEL_SMOOTHING};
 use super::frames::Frames;
@@ -86,16 +87,25 @@ fn unpacked(front_ends: &[PackedFrontEnd]) -> Result<Vec<FrontEnd>> {
 }
 
 /// Moves the last layer of each of `config.front_ends` by what `training`
-/// shows, in `config.tuning` passes.
+/// shows, in `config.tuning` passes; or takes them from the checkpoints.
 ///
 /// # Errors
-/// If a front end has no layers, or a tensor operation fails.
+/// If a front end has no layers, a tensor operation fails, or the folder of
+/// checkpoints cannot be written to.
 pub(super) fn tune(
     training: &[&Example],
     examples: &Examples,
     config: &TrainingConfig,
     told: &mut impl FnMut(&Progress),
 ) -> Result<Vec<PackedFrontEnd>> {
+    let kept = config.checkpoints.as_ref().map(|folder| {
+        let heard: Vec<_> = training.iter().map(|e| &e.path).collect();
+        let what = format!("{} {heard:?}", config.tuning_settings());
+        TunedFrontEnds::new(folder, &what, config.front_ends.len())
+    });
+    if let Some(front_ends) = kept.as_ref().and_then(TunedFrontEnds::read) {
+        return Ok(front_ends);
+    }
     let corpora = &examples.corpora;
     let architecture = &config.architecture;
     let class_weights = class_weights(training, corpora.len());
@@ -152,6 +162,9 @@ pub(super) fn tune(
     let mut tuned = tuner.tuned()?;
     for front_end in &mut tuned {
         front_end.header.origin += "; the last layer tuned on emotions";
+    }
+    if let Some(kept) = &kept {
+        kept.write(&tuned)?;
     }
     Ok(tuned)
 }
