@@ -1,13 +1,16 @@
 """Fits the network that tells a voice from everything else.
 
-    python fit.py CORPORA ../../analysis/speech/weights.f16
+    python fit.py CORPORA OTHERS ../../analysis/speech/weights.f16
 
 CORPORA is a folder with a manifest.csv. Six tenths of each corpus's speakers are heard,
 in noise, rooms and telephones, whispered and cut short, beside music, tones, hums,
-clicks and noises. What is a voice in a clip is labelled by its level; the network hears
+clicks and noises. OTHERS has recorded music below music/ and more voices below voices/,
+mono FLAC at 16 kHz in folders: of Debian's packages, the music of supertux-data,
+wesnoth-1.16-music, freedroidrpg-data and asc-music, and of hedgewars-data the voices
+British, Default, Default_es, HillBilly, Russian and Surfer. What is a voice in a clip is labelled by its level; the network hears
 mel bands from 2 s before each frame of 20 ms to 0.4 s after it, as `src/analysis/speech/activity.rs` does.
 Needs numpy, scipy, soundfile, librosa, torch, and fluidsynth with Debian's
-timgm6mb-soundfont. Takes about ten minutes; torch does not promise the same weights to
+timgm6mb-soundfont. Takes about five minutes; torch does not promise the same weights to
 the last bit.
 """
 
@@ -16,7 +19,7 @@ import librosa, numpy as np, scipy.signal as ss, soundfile as sf
 import torch, torch.nn as nn
 from sounds import *
 
-C = pathlib.Path(sys.argv[1])
+C, O = map(pathlib.Path, sys.argv[1:3])
 NM = 24
 HOP = 320
 NFFT = 400
@@ -120,8 +123,8 @@ for c, l in sorted(by.items()):
     TR += a[:260]
 
 
-def load(r):
-    x, sr = sf.read(C / r["path"])
+def load(path):
+    x, sr = sf.read(path)
     assert sr == SR
     return x.astype(np.float32) if x.ndim == 1 else x.mean(1).astype(np.float32)
 
@@ -147,6 +150,30 @@ def noise(rng, n):
     ][rng.integers(4)](rng, n)
 
 
+PIECES = [load(p) for p in sorted(O.glob("music/*/*.flac"))]
+CLIPS = [(load(C / r["path"]), r["corpus"] == "nemo") for r in TR]
+CLIPS += [(load(p), False) for p in sorted(O.glob("voices/*/*.flac"))]
+print(len(CLIPS), "clips", len(PIECES), "pieces", flush=True)
+
+
+def excerpt(rng, x, n):
+    a = rng.integers(max(1, len(x) - n))
+    return np.resize(x[a : a + n], n)
+
+
+def music(rng, n):
+    if rng.uniform() < 0.5:
+        return music_np(rng, n)
+    return excerpt(rng, PIECES[rng.integers(len(PIECES))], n)
+
+
+def telephone(rng, x):
+    if rng.uniform() < 0.5:  # recorded at 8 kHz
+        return np.resize(ss.resample_poly(ss.resample_poly(x, 1, 2), 2, 1), len(x))
+    b, a = ss.butter(3, [300 / 8000, 3400 / 8000], "band")
+    return ss.lfilter(b, a, x)
+
+
 def gain(rng, x):
     p = np.abs(x).max() + 1e-9
     g = 10 ** (rng.uniform(-45, 0) / 20) / p
@@ -164,12 +191,11 @@ def add(x, y):
     Y.append(y.astype(np.float16)[: len(X[-1])])
 
 
-for r in TR:
-    x0 = load(r)
+for x0, once in CLIPS:
     if np.abs(x0).max() < 1e-3:
         continue
     y0 = label(x0)
-    for k in range(1 if rng.uniform() < 0.4 or r["corpus"] == "nemo" else 2):
+    for k in range(1 if once or rng.uniform() < 0.4 else 2):
         pre, post = [
             int(rng.uniform(0, 1.5) * 50) * HOP if rng.uniform() < 0.6 else 0
             for _ in range(2)
@@ -192,9 +218,8 @@ for r in TR:
                 noverlap=384,
             )[1][: len(x)]
             x = np.pad(x, (0, max(0, pre + n0 + post - len(x))))
-        if rng.uniform() < 0.25:  # telephone
-            b, a = ss.butter(3, [300 / 8000, 3400 / 8000], "band")
-            x = ss.lfilter(b, a, x)
+        if rng.uniform() < 0.25:
+            x = telephone(rng, x)
         if rng.uniform() < 0.2:  # room
             h = rng.normal(size=int(0.3 * SR)) * np.exp(
                 -np.arange(int(0.3 * SR)) / SR * rng.uniform(15, 40)
@@ -203,7 +228,7 @@ for r in TR:
             x = ss.fftconvolve(x, h)[: len(x)]
         if rng.uniform() < 0.7:
             p = (x[np.repeat(y[:-1], HOP)[: len(x)] > 0] ** 2).mean()
-            nz = noise(rng, len(x)) if rng.uniform() < 0.85 else music_np(rng, len(x))
+            nz = noise(rng, len(x)) if rng.uniform() < 0.8 else music(rng, len(x))
             nz = (
                 nz
                 * np.sqrt(p / ((nz**2).mean() + 1e-12))
@@ -254,6 +279,17 @@ for i in range(240):
         if rng.uniform() < 0.5:
             y = y + noise(rng, len(y)) * 10 ** rng.uniform(-2.5, -0.3)
         add(gain(rng, y), np.zeros(len(y) // HOP + 1))
+for piece in PIECES:
+    for seconds in 8 * [15] + 6 * [8] + 4 * [2] + 4 * [1]:
+        n = int(seconds * SR)
+        x = excerpt(rng, piece, n)
+        if np.abs(x).max() < 1e-3:
+            continue
+        if rng.uniform() < 0.1:
+            x = telephone(rng, x)
+        if rng.uniform() < 0.2:
+            x = x + noise(rng, n) * np.abs(x).max() * 10 ** rng.uniform(-2.5, -0.3)
+        add(gain(rng, x), np.zeros(n // HOP + 1))
 X = np.concatenate(X)
 Y = np.concatenate(Y)
 print(X.shape, Y.mean(), time.time() - t0, flush=True)
@@ -277,9 +313,7 @@ for e in range(E):
         j = p[i : i + B]
         x = (X[j].float() - m) / s
         x = x + 0.1 * torch.randn_like(x)
-        l = nn.functional.binary_cross_entropy_with_logits(
-            net(x)[:, 0], Y[j], weight=1 + 0.5 * (Y[j] < 0.5)
-        )
+        l = nn.functional.binary_cross_entropy_with_logits(net(x)[:, 0], Y[j])
         opt.zero_grad()
         l.backward()
         opt.step()
@@ -289,4 +323,4 @@ for e in range(E):
 W = [(q.detach().numpy()) for q in net.parameters()]
 W[1] = W[1] - W[0] @ (mu / sd)
 W[0] = W[0] / sd  # fold the scaling
-open(sys.argv[2], "wb").write(b"".join(np.asarray(w, dtype="<f2").tobytes() for w in W))
+open(sys.argv[3], "wb").write(b"".join(np.asarray(w, dtype="<f2").tobytes() for w in W))
