@@ -1,6 +1,6 @@
 //! Plain data as bytes, on its way from one program of the page to another: with
-//! postcard, which reads by order instead of by name, so that neither program
-//! holds a parser.
+//! postcard, which reads by order instead of by name, so that the page holds no
+//! parser of text.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

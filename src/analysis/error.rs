@@ -8,7 +8,6 @@ use thiserror::Error;
 /// Why a recording could not be analysed. The display text is for logs and the
 /// command; the page words each variant in `ui::text`.
 #[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum AnalyzeError {
     /// The file has no bytes.
     #[error("the file is empty; choose a file that holds a recording")]

@@ -85,9 +85,11 @@ impl TrainingConfig {
 
     /// All that decides how front ends are tuned but the examples.
     pub(super) fn tuning_settings(&self) -> String {
+        let origins = self.front_ends.iter().map(|f| &f.header.sha256);
         format!(
-            "{} {:?} {} {} {} {} {} {}",
+            "{} {:?} {:?} {} {} {} {} {} {}",
             self.name,
+            origins.collect::<Vec<_>>(),
             self.architecture,
             self.batch_size,
             self.learning_rate,

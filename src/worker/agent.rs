@@ -170,7 +170,7 @@ impl Agent {
     }
 }
 
-/// A message is `[request as JSON, file, buffer or port?]`.
+/// A message is `[request as bytes, file, buffer or port?]`.
 fn read(
     message: &MessageEvent,
     decoder: Option<&ForeignDecoder>,

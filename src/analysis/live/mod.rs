@@ -36,7 +36,6 @@ const fn samples_of(seconds: f64) -> usize {
 
 /// What is heard at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Hearing {
     /// A voice has just begun; there is too little of it to judge.
     Listening,

@@ -7,8 +7,9 @@ in noise, rooms and telephones, whispered and cut short, beside music, tones, hu
 clicks and noises. OTHERS has recorded music below music/ and more voices below voices/,
 mono FLAC at 16 kHz in folders: of Debian's packages, the music of supertux-data,
 wesnoth-1.16-music, freedroidrpg-data and asc-music, and of hedgewars-data the voices
-British, Default, Default_es, HillBilly, Russian and Surfer. What is a voice in a clip is labelled by its level; the network hears
-mel bands from 2 s before each frame of 20 ms to 0.4 s after it, as `src/analysis/speech/activity.rs` does.
+British, Default, Default_es, HillBilly, Russian and Surfer. What is a voice in a clip is
+labelled by its level; the network hears mel bands from 2 s before each frame of 20 ms to
+0.4 s after it, as `src/analysis/speech/activity.rs` does.
 Needs numpy, scipy, soundfile, librosa, torch, and fluidsynth with Debian's
 timgm6mb-soundfont. Takes about five minutes; torch does not promise the same weights to
 the last bit.

@@ -14,6 +14,7 @@ use crate::worker::pace::Pace;
 use crate::worker::pool::{Pool, TaskUpdate};
 use crate::worker::schedule::{TaskId, n_workers};
 use leptos::prelude::*;
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 /// What has become of a file.
@@ -175,7 +176,8 @@ impl Batch {
                 .iter()
                 .map(|row| (row.file.name(), row.state.get_untracked()))
                 .collect();
-            let names = NameOrder::of_reader();
+            // Asked for only where names are compared.
+            let names = LazyCell::new(NameOrder::of_reader);
             let places = order::order(&facts, sort, |a, b| names.compare(a, b));
             places.into_iter().map(|i| rows[i].clone()).collect()
         })
