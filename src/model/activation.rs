@@ -1,48 +1,58 @@
-//! Gate functions in a form that compilers turn into SIMD: no branches, no
-//! calls. Absolute error below 2e-7.
+//! Gate functions without branches or calls, of one float or of as many as a
+//! vector unit takes. Absolute error below 3e-7.
+
+use super::matmul::Floats;
+use std::f32::consts::LOG2_E;
 
 /// `eˣ` by splitting off the power of two and a polynomial of degree six for
 /// the rest (the coefficients of Cephes' `expf`, S. Moshier).
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+pub fn exp<F: Floats>(x: F) -> F {
+    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits; 127 is
+    // the bias of a float's exponent.
     const ROUND: f32 = 12_582_912.0;
-    // Comparisons, since WebAssembly's own minimum and maximum are slow on x86.
-    let x = if x > 88.0 { 88.0 } else { x };
-    let x = if x < -87.0 { -87.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4_f32;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits());
-    p * f32::from_bits(exponent.wrapping_add(127) << 23)
+    const BIAS: f32 = 127.0;
+    let x = x.at_most(F::all(88.0)).at_least(F::all(-87.0));
+    let shifted = x.multiply_add(F::all(LOG2_E), F::all(ROUND + BIAS));
+    let n = shifted.add(F::all(-ROUND - BIAS));
+    let r = n.multiply_add(F::all(-0.693_359_4), x);
+    let r = n.multiply_add(F::all(2.121_944_4e-4), r);
+    let p = F::all(1.987_569_1e-4);
+    let p = p.multiply_add(r, F::all(1.398_199_9e-3));
+    let p = p.multiply_add(r, F::all(8.333_452e-3));
+    let p = p.multiply_add(r, F::all(4.166_579_6e-2));
+    let p = p.multiply_add(r, F::all(1.666_666_5e-1));
+    let p = p.multiply_add(r, F::all(0.5));
+    let p = p.multiply_add(r.multiply(r), r.add(F::all(1.0)));
+    p.multiply(shifted.low_bits_to_exponent())
 }
 
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+pub fn sigmoid<F: Floats>(x: F) -> F {
+    F::all(1.0).divide(one_more_than_exp_of_minus(x))
 }
 
 /// The hyperbolic tangent.
 #[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (1.0 + exp(2.0 * x))
+pub fn tanh<F: Floats>(x: F) -> F {
+    let one_more = exp(x.add(x)).add(F::all(1.0));
+    F::all(-2.0).divide(one_more).add(F::all(1.0))
 }
 
 /// `sigmoid(gate) · tanh(x)` with one division for both.
 #[inline(always)]
-pub fn gated_tanh(gate: f32, x: f32) -> f32 {
+pub fn gated_tanh<F: Floats>(gate: F, x: F) -> F {
     // From here on the tangent is one, and the product stays in range.
-    let x = if x > 15.0 { 15.0 } else { x };
-    let squared = exp(2.0 * x);
-    (squared - 1.0) / ((1.0 + exp(-gate)) * (1.0 + squared))
+    let x = x.at_most(F::all(15.0));
+    let squared = exp(x.add(x));
+    let below = one_more_than_exp_of_minus(gate).multiply(squared.add(F::all(1.0)));
+    squared.add(F::all(-1.0)).divide(below)
+}
+
+#[inline(always)]
+fn one_more_than_exp_of_minus<F: Floats>(x: F) -> F {
+    exp(x.multiply(F::all(-1.0))).add(F::all(1.0))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
-use crate::model::matmul::{Lanes, PackedMatrix, Scratch, Work, on_best_unit};
+use crate::model::matmul::{Floats, Lanes, PackedMatrix, Scratch, Work, map, on_best_unit};
 use crate::model::weights::{Weight, Weights};
+use std::f32::consts::FRAC_1_SQRT_2;
 
 /// `weights · x + bias` for every row.
 #[derive(Debug)]
@@ -145,16 +146,22 @@ impl Work for Gelu<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        for v in self.0 {
-            let x = *v * std::f32::consts::FRAC_1_SQRT_2;
-            let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-            let p = 1.061_405_4 * t - 1.453_152;
-            let p = p * t + 1.421_413_7;
-            let p = p * t - 0.284_496_74;
-            let p = p * t + 0.254_829_6;
-            let erf = (1.0 - p * t * exp(-x * x)).copysign(x);
-            *v *= 0.5 * (1.0 + erf);
-        }
+        let all = L::Floats::all;
+        map::<L>(self.0, |v| {
+            let x = v.multiply(all(FRAC_1_SQRT_2));
+            let size = x.magnitude();
+            let t = all(1.0).divide(size.multiply_add(all(0.327_591_1), all(1.0)));
+            let p = t.multiply_add(all(1.061_405_4), all(-1.453_152));
+            let p = p.multiply_add(t, all(1.421_413_7));
+            let p = p.multiply_add(t, all(-0.284_496_74));
+            let p = p.multiply_add(t, all(0.254_829_6)).multiply(t);
+            // What the error function of the magnitude lacks to one: of the
+            // unit's share, half is on the side away from the sign.
+            let lacks = p.multiply(exp(x.multiply(x).multiply(all(-1.0))));
+            let half = v.multiply(all(0.5));
+            let away = half.magnitude().multiply(lacks);
+            half.add(half.magnitude()).add(away.multiply(all(-1.0)))
+        });
     }
 }
 

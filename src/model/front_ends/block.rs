@@ -5,7 +5,7 @@ use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
 use crate::model::linear::{LayerNorm, Linear, gelu};
-use crate::model::matmul::{Lanes, Matrix, Scratch, Work, multiply, on_best_unit};
+use crate::model::matmul::{Floats, Lanes, Matrix, Scratch, Work, map, multiply, on_best_unit};
 use crate::model::weights::Weights;
 
 /// Values of one attention head, in every size of Whisper.
@@ -122,12 +122,14 @@ impl Work for Softmax<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        self.rows.chunks_exact_mut(self.width).for_each(softmax);
+        self.rows
+            .chunks_exact_mut(self.width)
+            .for_each(softmax::<L>);
     }
 }
 
 #[inline(always)]
-fn softmax(row: &mut [f32]) {
+fn softmax<L: Lanes>(row: &mut [f32]) {
     // Eight at a time: a single running maximum or sum would not be vectorised.
     let mut largest = [f32::NEG_INFINITY; 8];
     for values in row.as_chunks::<8>().0 {
@@ -140,7 +142,7 @@ fn softmax(row: &mut [f32]) {
         .iter()
         .chain(rest)
         .fold(f32::NEG_INFINITY, |m, v| m.max(*v));
-    row.iter_mut().for_each(|v| *v = exp(*v - largest));
+    map::<L>(row, |v| exp(v.add(L::Floats::all(-largest))));
     let factor = 1.0 / lanes::sum(row, |v| v);
     row.iter_mut().for_each(|v| *v *= factor);
 }

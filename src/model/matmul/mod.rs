@@ -4,7 +4,7 @@
 mod lanes;
 mod packed;
 
-pub use lanes::{Lanes, Work, on_best_unit};
+pub use lanes::{Floats, LINE, Lanes, Work, load, map, on_best_unit, store};
 pub use packed::{PackedMatrix, Scratch};
 
 use std::borrow::Cow;

@@ -6,14 +6,19 @@
 //! High-Performance Matrix Multiplication").
 
 use super::Matrix;
-use super::lanes::{LINE, Lanes, PairLine, WidePairLine, Work, on_best_unit, pair};
+use super::lanes::{
+    Floats, LINE, Lanes, Line, PairLine, WidePairLine, Work, load, on_best_unit, pair, store,
+};
 
 /// Lines of a panel.
 const N_LINES: usize = 4;
 /// Outputs that lie side by side.
 const PANEL: usize = N_LINES * LINE;
-/// What a panel holds for one input.
-type Block<T> = [[T; LINE]; N_LINES];
+/// What a panel holds for one input. It begins with a cache line, since a vector
+/// that lies in two of them is read twice.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Block<T>([[T; LINE]; N_LINES]);
 
 /// Rows of a tile: with two vectors of outputs, two of weights and one input,
 /// just as many as there are registers.
@@ -48,12 +53,12 @@ enum Weights {
     /// Panels of a line two inputs, and a scale an output.
     Eight {
         blocks: Vec<Block<[i8; 2]>>,
-        scales: Vec<f32>,
+        scales: Vec<Line>,
     },
     /// As `Eight`, in the width that products take them in.
     Widened {
         blocks: Vec<Block<[i16; 2]>>,
-        scales: Vec<f32>,
+        scales: Vec<Line>,
     },
 }
 
@@ -139,7 +144,7 @@ impl PackedMatrix {
                 blocks: blocks(n_outputs, n_inputs.div_ceil(2), |o, i| {
                     [at(o, 2 * i), at(o, 2 * i + 1)]
                 }),
-                scales: scales.to_vec(),
+                scales: lines(scales),
             },
         }
     }
@@ -151,7 +156,7 @@ impl PackedMatrix {
         let weights = match self.weights {
             Weights::Eight { blocks, scales } => Weights::Widened {
                 blocks: (blocks.iter())
-                    .map(|block| block.map(|line| line.map(|pair| pair.map(i16::from))))
+                    .map(|block| Block(block.0.map(|line| line.map(|pair| pair.map(i16::from)))))
                     .collect(),
                 scales,
             },
@@ -201,14 +206,21 @@ fn blocks<T: Copy + Default>(
     let mut blocks = Vec::with_capacity(n_outputs.div_ceil(PANEL) * n_inputs);
     for first in (0..n_outputs).step_by(PANEL) {
         for input in 0..n_inputs {
-            let mut block = [[T::default(); LINE]; N_LINES];
-            for (w, output) in block.as_flattened_mut().iter_mut().zip(first..n_outputs) {
+            let mut block = Block([[T::default(); LINE]; N_LINES]);
+            for (w, output) in block.0.as_flattened_mut().iter_mut().zip(first..n_outputs) {
                 *w = at(output, input);
             }
             blocks.push(block);
         }
     }
     blocks
+}
+
+/// A line after the other; beyond the values lie zeros.
+fn lines(values: &[f32]) -> Vec<Line> {
+    let mut lines = vec![[0.0; LINE]; values.len().div_ceil(LINE)];
+    lines.as_flattened_mut()[..values.len()].copy_from_slice(values);
+    lines
 }
 
 /// The order of the panels.
@@ -310,21 +322,19 @@ fn full<L: Lanes, const M: usize, const P: usize>(
             let mut sums = [[L::load(&[0.0; LINE]); P]; M];
             for (x, block) in tile.iter().zip(panel) {
                 for p in 0..P {
-                    let line = L::load(&block[q * P + p]);
+                    let line = L::load(&block.0[q * P + p]);
                     for (sums, x) in sums.iter_mut().zip(x) {
-                        sums[p] = L::add_scaled(sums[p], line, *x);
+                        sums[p] = line.multiply_add(L::Floats::all(*x), sums[p]);
                     }
                 }
             }
-            let at = first + q * P * LINE;
-            if at >= n_outputs {
-                break;
-            }
-            for (out, sums) in out.chunks_exact_mut(n_outputs).zip(sums) {
-                for (out, sums) in out[at..].chunks_mut(LINE).zip(sums) {
-                    for (y, sum) in out.iter_mut().zip(L::store(sums)) {
-                        *y += sum;
-                    }
+            let first = first + q * P * LINE;
+            for (m, sums) in sums.into_iter().enumerate() {
+                let Some(row) = out.get_mut(m * n_outputs..(m + 1) * n_outputs) else {
+                    break;
+                };
+                for (p, sums) in sums.into_iter().enumerate() {
+                    add::<L>(row, first + p * LINE, sums);
                 }
             }
         }
@@ -337,14 +347,14 @@ fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
     (out, n_outputs): (&mut [f32], usize),
     (x, n_inputs): (&[f32], usize),
     blocks: &[Block<W>],
-    scales: &[f32],
+    scales: &[Line],
     (scratch, walk): (&mut Scratch, Walk),
 ) {
     let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
     let n_blocks = n_inputs.div_ceil(2);
     for i in walk.panels() {
         let panel = &blocks[i * n_blocks..][..n_blocks];
-        let scales = (row_scales, &scales[i * PANEL..]);
+        let scales = (row_scales, &scales[i * N_LINES..]);
         eight::<L, W, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
     }
 }
@@ -359,36 +369,43 @@ fn eight<L: Lanes, W: Pair, const M: usize, const P: usize>(
     first: usize,
     rows: &[[i32; M]],
     panel: &[Block<W>],
-    scales: (&[f32], &[f32]),
+    scales: (&[f32], &[Line]),
 ) {
-    let tiles = rows.chunks_exact(panel.len()).zip(scales.0.chunks(M));
-    for ((tile, row_scales), out) in tiles.zip(out.chunks_mut(M * n_outputs)) {
+    let tiles = rows.chunks_exact(panel.len());
+    for (t, (tile, out)) in tiles.zip(out.chunks_mut(M * n_outputs)).enumerate() {
         for q in 0..N_LINES / P {
             let mut sums = [[L::zeros(); P]; M];
             for (x, block) in tile.iter().zip(panel) {
                 for p in 0..P {
-                    let line = W::load::<L>(&block[q * P + p]);
+                    let line = W::load::<L>(&block.0[q * P + p]);
                     for (sums, x) in sums.iter_mut().zip(x) {
                         sums[p] = L::add_pairs(sums[p], line, *x);
                     }
                 }
             }
-            let at = q * P * LINE;
-            if first + at >= n_outputs {
-                break;
-            }
-            let rows = out.chunks_exact_mut(n_outputs).zip(row_scales);
-            for ((out, row_scale), sums) in rows.zip(sums) {
-                let lines = out[first + at..]
-                    .chunks_mut(LINE)
-                    .zip(scales.1[at..].chunks(LINE));
-                for ((out, scales), sums) in lines.zip(sums) {
-                    for ((y, scale), sum) in out.iter_mut().zip(scales).zip(L::to_floats(sums)) {
-                        *y += sum * (scale * row_scale);
-                    }
+            let first = first + q * P * LINE;
+            for (m, sums) in sums.into_iter().enumerate() {
+                let Some(row) = out.get_mut(m * n_outputs..(m + 1) * n_outputs) else {
+                    break;
+                };
+                let row_scale = L::Floats::all(scales.0[t * M + m]);
+                for (p, sums) in sums.into_iter().enumerate() {
+                    let Some(scales) = scales.1.get(q * P + p) else {
+                        break;
+                    };
+                    let scales = L::load(scales).multiply(row_scale);
+                    add::<L>(row, first + p * LINE, L::to_floats(sums).multiply(scales));
                 }
             }
         }
+    }
+}
+
+/// Adds a line to a row's outputs from `first` on, as far as there are any.
+#[inline(always)]
+fn add<L: Lanes>(row: &mut [f32], first: usize, line: L::Floats) {
+    if let Some(out) = row.get_mut(first..) {
+        store::<L>(out, load::<L>(out).add(line));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::activation::{gated_tanh, sigmoid, tanh};
 use crate::model::header::Cell;
+use crate::model::matmul::{Floats, LINE, Lanes, load, store};
 
 /// Turns pre-activations into gates in place (kept for the way back), and
 /// writes the new state. `gates` is `[gates · hidden]`, the rest `[hidden]`;
@@ -37,25 +38,26 @@ pub fn step(cell: Cell, gates: &mut [f32], cell_state: &mut [f32], hidden_state:
 
 /// The new state alone, as in use: [`step`] without what the way back needs.
 #[inline(always)]
-pub fn advance(cell: Cell, gates: &[f32], cell_state: &mut [f32], hidden_state: &mut [f32]) {
+pub fn advance<L: Lanes>(
+    cell: Cell,
+    gates: &[f32],
+    cell_state: &mut [f32],
+    hidden_state: &mut [f32],
+) {
     let n = hidden_state.len();
-    match cell {
-        Cell::SimpleRnn => {
-            for (h, g) in hidden_state.iter_mut().zip(gates) {
-                *h = tanh(*g);
+    let at = |values: &[f32], first: usize| load::<L>(&values[first..]);
+    for first in (0..n).step_by(LINE) {
+        let hidden = match cell {
+            Cell::SimpleRnn => tanh(at(gates, first)),
+            Cell::Lstm => {
+                let [i, f, g, o] = [0, n, 2 * n, 3 * n].map(|gate| at(&gates[gate..][..n], first));
+                let written = gated_tanh(i, g);
+                let c = sigmoid(f).multiply_add(at(cell_state, first), written);
+                store::<L>(&mut cell_state[first..], c);
+                gated_tanh(o, c)
             }
-        }
-        Cell::Lstm => {
-            let (i, rest) = gates.split_at(n);
-            let (f, rest) = rest.split_at(n);
-            let (g, o) = rest.split_at(n);
-            for (((i, f), g), c) in i.iter().zip(f).zip(g).zip(cell_state.iter_mut()) {
-                *c = sigmoid(*f) * *c + gated_tanh(*i, *g);
-            }
-            for ((o, c), h) in o.iter().zip(cell_state).zip(hidden_state) {
-                *h = gated_tanh(*o, *c);
-            }
-        }
+        };
+        store::<L>(&mut hidden_state[first..], hidden);
     }
 }
 

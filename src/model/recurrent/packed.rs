@@ -216,7 +216,7 @@ impl Work for Step<'_> {
         let memory = self.cells.chunks_exact_mut(self.hidden);
         let memory = memory.zip(self.states.chunks_exact_mut(self.hidden));
         for (gates, (cell_state, state)) in self.gates.chunks_exact(n_gates).zip(memory) {
-            advance(self.cell, gates, cell_state, state);
+            advance::<L>(self.cell, gates, cell_state, state);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! AVX2 with FMA.
 #![allow(unsafe_code)]
 
-use super::{LINE, Lanes, Line, PairLine, WidePairLine};
+use super::floats::{Floats, MANTISSA_BITS};
+use super::{Lanes, Line, PairLine, WidePairLine};
 use std::arch::x86_64::*;
 
 /// x86's 256-bit unit with fused multiply-add. To be used only beneath
@@ -23,25 +24,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn add_scaled(sums: [__m256; 2], line: [__m256; 2], x: f32) -> [__m256; 2] {
-        unsafe {
-            let x = _mm256_set1_ps(x);
-            [
-                _mm256_fmadd_ps(line[0], x, sums[0]),
-                _mm256_fmadd_ps(line[1], x, sums[1]),
-            ]
-        }
-    }
-
-    #[inline(always)]
-    fn store(sums: [__m256; 2]) -> Line {
-        let mut line = [0.0; LINE];
+    fn store(sums: [__m256; 2], line: &mut Line) {
         let at = line.as_mut_ptr();
         unsafe {
             _mm256_storeu_ps(at, sums[0]);
             _mm256_storeu_ps(at.add(8), sums[1]);
         }
-        line
     }
 
     #[inline(always)]
@@ -78,7 +66,58 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn to_floats(sums: [__m256i; 2]) -> Line {
-        unsafe { Self::store([_mm256_cvtepi32_ps(sums[0]), _mm256_cvtepi32_ps(sums[1])]) }
+    fn to_floats(sums: [__m256i; 2]) -> [__m256; 2] {
+        unsafe { sums.map(|half| _mm256_cvtepi32_ps(half)) }
+    }
+}
+
+impl Floats for __m256 {
+    #[inline(always)]
+    fn all(value: f32) -> Self {
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        unsafe { _mm256_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: Self) -> Self {
+        unsafe { _mm256_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn divide(self, other: Self) -> Self {
+        unsafe { _mm256_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, term: Self) -> Self {
+        unsafe { _mm256_fmadd_ps(self, factor, term) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Self {
+        unsafe { _mm256_min_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, other: Self) -> Self {
+        unsafe { _mm256_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self) }
+    }
+
+    #[inline(always)]
+    fn low_bits_to_exponent(self) -> Self {
+        unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<{ MANTISSA_BITS as i32 }>(
+                _mm256_castps_si256(self),
+            ))
+        }
     }
 }

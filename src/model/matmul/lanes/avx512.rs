@@ -1,7 +1,8 @@
 //! AVX-512.
 #![allow(unsafe_code)]
 
-use super::{LINE, Lanes, Line, PairLine, WidePairLine};
+use super::floats::{Floats, MANTISSA_BITS};
+use super::{Lanes, Line, PairLine, WidePairLine};
 use std::arch::x86_64::*;
 
 /// x86's 512-bit unit. To be used only beneath functions that have the
@@ -23,15 +24,8 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn add_scaled(sums: __m512, line: __m512, x: f32) -> __m512 {
-        unsafe { _mm512_fmadd_ps(line, _mm512_set1_ps(x), sums) }
-    }
-
-    #[inline(always)]
-    fn store(sums: __m512) -> Line {
-        let mut line = [0.0; LINE];
-        unsafe { _mm512_storeu_ps(line.as_mut_ptr(), sums) };
-        line
+    fn store(sums: __m512, line: &mut Line) {
+        unsafe { _mm512_storeu_ps(line.as_mut_ptr(), sums) }
     }
 
     #[inline(always)]
@@ -55,7 +49,58 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn to_floats(sums: __m512i) -> Line {
-        unsafe { Self::store(_mm512_cvtepi32_ps(sums)) }
+    fn to_floats(sums: __m512i) -> __m512 {
+        unsafe { _mm512_cvtepi32_ps(sums) }
+    }
+}
+
+impl Floats for __m512 {
+    #[inline(always)]
+    fn all(value: f32) -> Self {
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        unsafe { _mm512_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: Self) -> Self {
+        unsafe { _mm512_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn divide(self, other: Self) -> Self {
+        unsafe { _mm512_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, term: Self) -> Self {
+        unsafe { _mm512_fmadd_ps(self, factor, term) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Self {
+        unsafe { _mm512_min_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, other: Self) -> Self {
+        unsafe { _mm512_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        unsafe { _mm512_abs_ps(self) }
+    }
+
+    #[inline(always)]
+    fn low_bits_to_exponent(self) -> Self {
+        unsafe {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<MANTISSA_BITS>(_mm512_castps_si512(
+                self,
+            )))
+        }
     }
 }

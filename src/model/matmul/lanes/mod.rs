@@ -7,6 +7,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod floats;
 #[cfg(not(target_arch = "wasm32"))]
 mod portable;
 #[cfg(target_arch = "wasm32")]
@@ -18,6 +19,8 @@ use self::{avx2::Avx2, avx512::Avx512};
 use portable::Portable;
 #[cfg(target_arch = "wasm32")]
 use wasm::Simd128;
+
+pub use floats::Floats;
 
 /// Outputs that a tile computes side by side: two vectors of floats.
 #[cfg(target_arch = "wasm32")]
@@ -44,7 +47,7 @@ pub trait Lanes {
     /// Whether there are 32 registers of a line each, and not 16 of half a line.
     const MANY_REGISTERS: bool = false;
     /// [`LINE`] floats.
-    type Floats: Copy;
+    type Floats: Floats;
     /// [`LINE`] integers of 32 bits.
     type Integers: Copy;
     /// A [`PairLine`] in 16 bits.
@@ -52,10 +55,8 @@ pub trait Lanes {
 
     /// A line in registers.
     fn load(line: &Line) -> Self::Floats;
-    /// `sums + line · x`.
-    fn add_scaled(sums: Self::Floats, line: Self::Floats, x: f32) -> Self::Floats;
     /// Registers to memory.
-    fn store(sums: Self::Floats) -> Line;
+    fn store(sums: Self::Floats, line: &mut Line);
 
     /// Zeros.
     fn zeros() -> Self::Integers;
@@ -66,7 +67,55 @@ pub trait Lanes {
     /// Adds both products of each pair of weights with the [`pair`] `x`.
     fn add_pairs(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
     /// The sums as floats.
-    fn to_floats(sums: Self::Integers) -> Line;
+    fn to_floats(sums: Self::Integers) -> Self::Floats;
+}
+
+/// Puts a function of every value in its place.
+#[inline(always)]
+pub fn map<L: Lanes>(values: &mut [f32], f: impl Fn(L::Floats) -> L::Floats) {
+    let mut rest = values;
+    while !rest.is_empty() {
+        store::<L>(rest, f(load::<L>(rest)));
+        rest = rest.get_mut(LINE..).unwrap_or_default();
+    }
+}
+
+/// The first line of `values`, with zeros where there are too few.
+#[inline(always)]
+pub fn load<L: Lanes>(values: &[f32]) -> L::Floats {
+    match values.first_chunk() {
+        Some(line) => L::load(line),
+        None => L::load(&padded(values)),
+    }
+}
+
+/// A line to where `values` begin, as far as there is room.
+#[inline(always)]
+pub fn store<L: Lanes>(values: &mut [f32], line: L::Floats) {
+    match values.first_chunk_mut() {
+        Some(to) => L::store(line, to),
+        None => {
+            let mut whole = [0.0; LINE];
+            L::store(line, &mut whole);
+            store_some(values, &whole);
+        }
+    }
+}
+
+// Nearly all lines are whole. Out of the way, the others do not turn moves of
+// registers into calls that copy memory.
+#[cold]
+#[inline(never)]
+fn padded(values: &[f32]) -> Line {
+    let mut line = [0.0; LINE];
+    line[..values.len()].copy_from_slice(values);
+    line
+}
+
+#[cold]
+#[inline(never)]
+fn store_some(values: &mut [f32], line: &Line) {
+    values.copy_from_slice(&line[..values.len()]);
 }
 
 /// Something to be done on a vector unit; `run` must be inlined always.
@@ -144,4 +193,45 @@ pub fn on_every_unit<W: Work + Copy>(work: W) -> Vec<W::Output> {
 #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
 pub fn on_best_unit<W: Work>(work: W) -> W::Output {
     work.run::<Portable>()
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::model::activation::{exp, gated_tanh};
+
+    /// Every operation at once.
+    fn everything<F: Floats>(x: F) -> F {
+        let limited = x.at_most(F::all(2.5)).at_least(F::all(-1.5));
+        let ratio = limited.divide(x.magnitude().add(F::all(1.0)));
+        gated_tanh(x, ratio).multiply_add(ratio, exp(limited))
+    }
+
+    #[derive(Clone, Copy)]
+    struct Everything<'a>(&'a [f32]);
+
+    impl Work for Everything<'_> {
+        type Output = Vec<f32>;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> Vec<f32> {
+            let mut values = self.0.to_vec();
+            map::<L>(&mut values, everything);
+            values
+        }
+    }
+
+    #[test]
+    fn every_unit_computes_what_one_float_does() {
+        for n in [0, 1, LINE - 1, LINE, 3 * LINE + 5] {
+            let x: Vec<f32> = (0..n).map(|i| (i as f32 * 0.7).sin() * 5.0).collect();
+            let alone: Vec<f32> = x.iter().map(|v| everything(*v)).collect();
+            for values in on_every_unit(Everything(&x)) {
+                assert_eq!(values.len(), n);
+                for (a, b) in values.iter().zip(&alone) {
+                    assert!((a - b).abs() < 1e-6 * b.abs().max(1.0), "{a} {b}");
+                }
+            }
+        }
+    }
 }

@@ -16,21 +16,8 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn add_scaled(mut sums: Line, line: Line, x: f32) -> Line {
-        for (sum, w) in sums.iter_mut().zip(line) {
-            // Every 64-bit ARM fuses; where nothing does, a call would be made.
-            *sum = if cfg!(target_arch = "aarch64") {
-                w.mul_add(x, *sum)
-            } else {
-                *sum + w * x
-            };
-        }
-        sums
-    }
-
-    #[inline(always)]
-    fn store(sums: Line) -> Line {
-        sums
+    fn store(sums: Line, line: &mut Line) {
+        *line = sums;
     }
 
     #[inline(always)]

@@ -1,7 +1,8 @@
 //! WebAssembly.
 #![allow(unsafe_code)]
 
-use super::{LINE, Lanes, Line, PairLine, WidePairLine};
+use super::floats::{Floats, MANTISSA_BITS};
+use super::{Lanes, Line, PairLine, WidePairLine};
 use core::arch::wasm32::*;
 
 /// WebAssembly's 128-bit unit.
@@ -20,24 +21,13 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn add_scaled(sums: [v128; 2], line: [v128; 2], x: f32) -> [v128; 2] {
-        let x = f32x4_splat(x);
-        [
-            f32x4_add(sums[0], f32x4_mul(line[0], x)),
-            f32x4_add(sums[1], f32x4_mul(line[1], x)),
-        ]
-    }
-
-    #[inline(always)]
-    fn store(sums: [v128; 2]) -> Line {
-        let mut line = [0.0; LINE];
+    fn store(sums: [v128; 2], line: &mut Line) {
         let at = line.as_mut_ptr().cast::<v128>();
         // SAFETY: a line is 32 bytes, and stores need no alignment.
         unsafe {
             v128_store(at, sums[0]);
             v128_store(at.add(1), sums[1]);
         }
-        line
     }
 
     #[inline(always)]
@@ -74,7 +64,63 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn to_floats(sums: [v128; 2]) -> Line {
-        Self::store([f32x4_convert_i32x4(sums[0]), f32x4_convert_i32x4(sums[1])])
+    fn to_floats(sums: [v128; 2]) -> [v128; 2] {
+        sums.map(|half| f32x4_convert_i32x4(half))
+    }
+}
+
+impl Floats for v128 {
+    #[inline(always)]
+    fn all(value: f32) -> v128 {
+        f32x4_splat(value)
+    }
+
+    #[inline(always)]
+    fn add(self, other: v128) -> v128 {
+        f32x4_add(self, other)
+    }
+
+    #[inline(always)]
+    fn multiply(self, other: v128) -> v128 {
+        f32x4_mul(self, other)
+    }
+
+    #[inline(always)]
+    fn divide(self, other: v128) -> v128 {
+        f32x4_div(self, other)
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn multiply_add(self, factor: v128, term: v128) -> v128 {
+        f32x4_relaxed_madd(self, factor, term)
+    }
+
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn multiply_add(self, factor: v128, term: v128) -> v128 {
+        f32x4_add(f32x4_mul(self, factor), term)
+    }
+
+    // These, unlike WebAssembly's own minimum and maximum, are one instruction
+    // on x86.
+    #[inline(always)]
+    fn at_most(self, other: v128) -> v128 {
+        f32x4_pmin(other, self)
+    }
+
+    #[inline(always)]
+    fn at_least(self, other: v128) -> v128 {
+        f32x4_pmax(other, self)
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> v128 {
+        f32x4_abs(self)
+    }
+
+    #[inline(always)]
+    fn low_bits_to_exponent(self) -> v128 {
+        i32x4_shl(self, MANTISSA_BITS)
     }
 }
