@@ -64,7 +64,7 @@ test-e2e: dist need-browser ## drive the real dist/ in headless Chromium
 lint: need-rust ## check formatting and lints, native and wasm
 	cargo fmt --check
 	cargo clippy --all-features --all-targets -- -D warnings
-	cargo clippy --features web --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --features page --target wasm32-unknown-unknown -- -D warnings
 
 bench: dist need-browser ## measure beside the peers, in one run
 	bench/run

@@ -85,7 +85,7 @@ async function sizes() {
   };
   const rows = [
     ["page: HTML, styles, script, program", await size(/\.(html|css)$|^(start|app)-.*\.(js|wasm)$/), 250],
-    ["engine: worker's script and program", await size(/^worker.*\.(js|wasm)$/), 700],
+    ["engine: worker's script and program", await size(/^worker-(loader\.js|relaxed.*)$/), 700],
     ["decoders, which come with the first file", await size(/^decoder.*\.(js|wasm)$/), undefined],
   ];
   for (const model of (await readdir(join(dist, "model")).catch(() => [])).sort()) {

@@ -30,10 +30,10 @@ pub mod worker;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod train;
-#[cfg(feature = "web")]
+#[cfg(feature = "page")]
 pub mod ui;
 #[cfg(feature = "web")]
 pub mod web;
 
 #[cfg(all(feature = "cli", target_arch = "wasm32"))]
-compile_error!("the `cli` feature is native only; build the page with `--features web`");
+compile_error!("the `cli` feature is native only; build the page with `--features page`");

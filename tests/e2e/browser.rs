@@ -216,6 +216,12 @@ struct Driver {
 
 impl Driver {
     fn start() -> Driver {
+        // It looks for a free port first and takes it later, which may be too late.
+        let mut attempts = (0..3).filter_map(|_| Driver::attempt());
+        attempts.next().expect("chromedriver names its port")
+    }
+
+    fn attempt() -> Option<Driver> {
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
         let mut process = Command::new(&program)
             .arg("--port=0")
@@ -225,20 +231,21 @@ impl Driver {
             .unwrap_or_else(|e| panic!("{program}: {e}"));
         let stdout = process.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, rest) = line.split_once("started successfully on port ")?;
-                rest.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("chromedriver names its port");
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("started successfully on port ")?;
+            rest.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let Some(port) = port else {
+            let _ = process.kill();
+            let _ = process.wait();
+            return None;
+        };
         // Read on, or it would stall when the pipe is full.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Driver {
+        Some(Driver {
             process,
             url: format!("http://127.0.0.1:{port}"),
-        }
+        })
     }
 }
 

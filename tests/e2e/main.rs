@@ -261,6 +261,32 @@ async fn an_engine_that_does_not_load_can_be_started_again() {
 
 #[tokio::test]
 #[ignore = "needs the built page: `make test-e2e`"]
+async fn the_engine_is_the_one_for_this_browser_and_the_other_says_the_same() {
+    visit(Setup::default(), |page| async move {
+        let asked = |page: &Page, name: &str| page.site.paths().iter().any(|p| p.ends_with(name));
+        page.ready().await;
+        assert!(asked(&page, "/worker-relaxed_bg.wasm"));
+        assert!(!asked(&page, "/worker_bg.wasm"));
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.result_of("speech.wav").await;
+        let fused = page.numbers("score", "data-value").await;
+        page.site.break_files(Some("/worker-relaxed.js"));
+        page.run("location.reload()", vec![]).await;
+        page.ready().await;
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.result_of("speech.wav").await;
+        assert!(asked(&page, "/worker_bg.wasm"));
+        let plain = page.numbers("score", "data-value").await;
+        assert_eq!(fused.len(), 8);
+        for (a, b) in fused.iter().zip(&plain) {
+            assert!((a - b).abs() < 1e-3, "{fused:?} {plain:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs the built page: `make test-e2e`"]
 async fn decoders_come_with_the_first_file_and_are_asked_for_again_if_they_do_not() {
     visit(Setup::default(), |page| async move {
         page.ready().await;
