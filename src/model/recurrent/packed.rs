@@ -8,7 +8,7 @@ use crate::model::matmul::{Lanes, PackedMatrix, Scratch, Work, on_best_unit};
 
 /// Rows of a projection at once: they stay in the second cache until their
 /// steps are taken.
-const N_ROWS_AT_ONCE: usize = 96;
+const N_ROWS_AT_ONCE: usize = 32;
 
 /// Layers upon layers, each over the whole sequence.
 #[derive(Clone, Debug)]
