@@ -13,11 +13,11 @@ const N_PIECE: usize = 512;
 const N_SEARCH: usize = 128;
 
 /// Raised whenever a recording is altered differently.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A random altered view of mono samples at 16 kHz: pitch ±2 semitones, tempo
-/// ×0.85–1.18, gain −9…+6 dB, for most noise at 0–25 dB, babble of `talkers`
-/// among it, and for some a room or a telephone's band.
+/// ×0.85–1.18, gain −9…+6 dB, for most another microphone and noise at 0–25 dB,
+/// babble of `talkers` among it, and for some a room or a telephone's band.
 ///
 /// # Errors
 /// If the resampler fails.
@@ -29,6 +29,9 @@ pub fn altered(
     let semitones: f32 = rng.random_range(-2.0..2.0);
     let tempo: f32 = rng.random_range(0.85..1.18);
     let mut out = pitch_shifted(samples, semitones, tempo)?;
+    if rng.random_bool(0.7) {
+        another_microphone(&mut out, rng);
+    }
     if rng.random_bool(0.25) {
         out = in_room(&out, rng);
     }
@@ -130,6 +133,79 @@ fn in_room(samples: &[f32], rng: &mut impl Rng) -> Vec<f32> {
     out
 }
 
+/// Another microphone, mouth and wall: lows and highs ±9 dB and two bands in between
+/// ±6 dB.
+fn another_microphone(samples: &mut [f32], rng: &mut impl Rng) {
+    let mut between = |low_hz: f32, high_hz: f32, most_db: f32| {
+        let hz = rng.random_range(low_hz.ln()..high_hz.ln()).exp();
+        (hz, rng.random_range(-most_db..most_db))
+    };
+    let shapes = [
+        (Shape::LowShelf, between(80.0, 500.0, 9.0)),
+        (Shape::Bell, between(200.0, 1_500.0, 6.0)),
+        (Shape::Bell, between(1_000.0, 5_000.0, 6.0)),
+        (Shape::HighShelf, between(2_000.0, 6_000.0, 9.0)),
+    ];
+    for (shape, (hz, gain_db)) in shapes {
+        equalise(samples, shape, hz, gain_db);
+    }
+}
+
+/// What a filter raises or lowers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    /// Everything below.
+    LowShelf,
+    /// Everything above.
+    HighShelf,
+    /// An octave and a half about.
+    Bell,
+}
+
+/// Raises a part of the spectrum by `gain_db`: second-order filters of
+/// Bristow-Johnson's "Cookbook formulae for audio equalizer biquad filter
+/// coefficients", shelves of slope one, bells of quality 0.9.
+fn equalise(samples: &mut [f32], shape: Shape, hz: f32, gain_db: f32) {
+    let a = 10f32.powf(gain_db / 40.0);
+    let (sin, cos) = (TAU * hz / SAMPLE_RATE_HZ as f32).sin_cos();
+    // A low shelf seen in the mirror is a high one.
+    let side = if shape == Shape::HighShelf { -1.0 } else { 1.0 };
+    let (b, a) = match shape {
+        Shape::Bell => {
+            let alpha = sin / (2.0 * 0.9);
+            (
+                [1.0 + alpha * a, -2.0 * cos, 1.0 - alpha * a],
+                [1.0 + alpha / a, -2.0 * cos, 1.0 - alpha / a],
+            )
+        }
+        Shape::LowShelf | Shape::HighShelf => {
+            let cos = side * cos;
+            let root = a.sqrt() * sin * std::f32::consts::SQRT_2;
+            let (more, less) = (a + 1.0, a - 1.0);
+            (
+                [
+                    a * (more - less * cos + root),
+                    side * 2.0 * a * (less - more * cos),
+                    a * (more - less * cos - root),
+                ],
+                [
+                    more + less * cos + root,
+                    side * -2.0 * (less + more * cos),
+                    more + less * cos - root,
+                ],
+            )
+        }
+    };
+    let [b, a] = [b, [0.0, a[1], a[2]]].map(|c| c.map(|v| v / a[0]));
+    // Transposed direct form II.
+    let mut kept = [0.0; 2];
+    for s in samples {
+        let x = *s;
+        *s = b[0] * x + kept[0];
+        kept = [b[1] * x - a[1] * *s + kept[1], b[2] * x - a[2] * *s];
+    }
+}
+
 /// Keeps roughly 300–3,400 Hz: first-order slopes twice on either side.
 fn telephone(samples: &mut [f32]) {
     let pole = |hz: f32| (-TAU * hz / SAMPLE_RATE_HZ as f32).exp();
@@ -195,6 +271,25 @@ mod tests {
         let below_db = -10.0 * echo.log10();
         assert!((2.9..15.1).contains(&below_db), "{below_db}");
         assert_eq!(out[0], 1.0);
+    }
+
+    #[test]
+    fn an_equaliser_raises_what_it_is_told_to_and_nothing_else() {
+        let level_db = |shape: Shape, hz: f32| {
+            let mut s = tone(hz);
+            equalise(&mut s, shape, 800.0, 6.0);
+            20.0 * (s[8_000..].iter().fold(0.0f32, |m, v| m.max(v.abs())) / 0.5).log10()
+        };
+        for (shape, expected) in [
+            (Shape::LowShelf, [6.0, 3.0, 0.0]),
+            (Shape::HighShelf, [0.0, 3.0, 6.0]),
+            (Shape::Bell, [0.0, 6.0, 0.0]),
+        ] {
+            for (hz, expected) in [40.0, 800.0, 7_000.0].into_iter().zip(expected) {
+                let actual = level_db(shape, hz);
+                assert!((actual - expected).abs() < 0.3, "{shape:?} {hz}: {actual}");
+            }
+        }
     }
 
     #[test]
