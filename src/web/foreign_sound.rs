@@ -4,6 +4,8 @@ use super::reason;
 use crate::audio::{DecodeError, Sound, Truncation};
 use crate::wire;
 use js_sys::{Float32Array, Function, Uint8Array};
+use std::cell::Cell;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
 
@@ -31,8 +33,29 @@ extern "C" {
 }
 
 /// The program that decodes files.
-#[derive(Clone)]
-pub struct ForeignDecoder(Function);
+pub struct ForeignDecoder {
+    open: Function,
+    health: Health,
+}
+
+/// Whether the program has broken down, after which its memory is not to be
+/// trusted.
+#[derive(Clone, Default)]
+struct Health {
+    broken: Rc<Cell<bool>>,
+}
+
+impl Health {
+    /// What was thrown as an error; a program that breaks down throws another thing.
+    fn fault(&self, thrown: &JsValue) -> DecodeError {
+        let told = thrown.dyn_ref::<Uint8Array>();
+        let told = told.and_then(|bytes| wire::from_bytes(&bytes.to_vec()));
+        self.broken.set(self.broken.get() || told.is_none());
+        told.unwrap_or_else(|| DecodeError::Damaged {
+            reason: reason(thrown),
+        })
+    }
+}
 
 impl ForeignDecoder {
     /// Loads it.
@@ -42,10 +65,20 @@ impl ForeignDecoder {
     pub async fn load() -> Result<ForeignDecoder, DecodeError> {
         let loaded = load_decoder().await;
         let open = loaded.and_then(|open| open.dyn_into::<Function>());
-        open.map(ForeignDecoder)
-            .map_err(|thrown| DecodeError::NoDecoder {
+        match open {
+            Ok(open) => Ok(ForeignDecoder {
+                open,
+                health: Health::default(),
+            }),
+            Err(thrown) => Err(DecodeError::NoDecoder {
                 reason: reason(&thrown),
-            })
+            }),
+        }
+    }
+
+    /// Whether it has broken down; another must take its place.
+    pub fn is_broken(&self) -> bool {
+        self.health.broken.get()
     }
 
     /// Opens a file; `name` hints at its format.
@@ -53,49 +86,47 @@ impl ForeignDecoder {
     /// # Errors
     /// As [`crate::audio::ClipReader::open`].
     pub fn open(&self, file: &Blob, name: &str) -> Result<Box<dyn Sound>, DecodeError> {
-        let decoder = self.0.call2(&JsValue::UNDEFINED, file, &name.into());
-        let decoder = decoder.map_err(|thrown| fault(&thrown))?;
-        Ok(Box::new(ForeignSound(decoder.unchecked_into())))
+        let decoder = self.open.call2(&JsValue::UNDEFINED, file, &name.into());
+        let decoder = decoder.map_err(|thrown| self.health.fault(&thrown))?;
+        Ok(Box::new(ForeignSound {
+            decoder: decoder.unchecked_into(),
+            health: self.health.clone(),
+        }))
     }
 }
 
 /// A file being decoded there.
-struct ForeignSound(Decoder);
+struct ForeignSound {
+    decoder: Decoder,
+    health: Health,
+}
 
 impl Sound for ForeignSound {
     fn next_block(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
-        let block = self.0.read().map_err(|thrown| fault(&thrown))?;
+        let block = self.decoder.read();
+        let block = block.map_err(|thrown| self.health.fault(&thrown))?;
         let start = out.len();
         out.resize(start + block.length() as usize, 0.0);
         block.copy_to(&mut out[start..]);
-        Ok(self.0.more())
+        Ok(self.decoder.more())
     }
 
     fn fraction(&self) -> Option<f32> {
-        self.0.fraction()
+        self.decoder.fraction()
     }
 
     fn expected_s(&self) -> Option<f64> {
-        self.0.expected_s()
+        self.decoder.expected_s()
     }
 
     fn truncation(&self) -> Option<Truncation> {
-        wire::from_bytes(&self.0.truncation()?)
+        wire::from_bytes(&self.decoder.truncation()?)
     }
 }
 
 impl Drop for ForeignSound {
     fn drop(&mut self) {
         // A program that has broken down has nothing left to give back.
-        let _ = self.0.free();
+        let _ = self.decoder.free();
     }
-}
-
-/// What was thrown as an error; a program that breaks down throws another thing.
-fn fault(thrown: &JsValue) -> DecodeError {
-    let told = thrown.dyn_ref::<Uint8Array>();
-    let told = told.and_then(|bytes| wire::from_bytes(&bytes.to_vec()));
-    told.unwrap_or_else(|| DecodeError::Damaged {
-        reason: reason(thrown),
-    })
 }

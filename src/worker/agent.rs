@@ -74,7 +74,8 @@ impl Agent {
             waiting.push(message);
             return;
         }
-        if self.decoder.borrow().is_some() || !brings_a_file(&message) {
+        let decodes = |d: &ForeignDecoder| !d.is_broken();
+        if self.decoder.borrow().as_ref().is_some_and(decodes) || !brings_a_file(&message) {
             self.answer(&message, None);
             return;
         }

@@ -304,6 +304,25 @@ async fn decoders_come_with_the_first_file_and_are_asked_for_again_if_they_do_no
 
 #[tokio::test]
 #[ignore = "needs the built page: `make test-e2e`"]
+async fn decoders_that_break_down_are_replaced_for_the_next_file() {
+    visit(Setup::default(), |page| async move {
+        page.ready().await;
+        page.site.replace_files(
+            "/decoder.js",
+            "export default async () => {};\
+             export class Decoder { static open() { throw new WebAssembly.RuntimeError(); } }",
+        );
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.wait_for("error", "data-kind", &["damaged"]).await;
+        page.site.break_files(None);
+        page.drop_file("speech.wav", &fixture("speech.wav")).await;
+        page.result_of("speech.wav").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs the built page: `make test-e2e`"]
 async fn two_gigabytes_can_be_broken_off_and_never_freeze_the_page() {
     // A header and a great deal of silence, stored as a hole: so much that it
     // is still under way after some seconds.

@@ -23,8 +23,8 @@ struct State {
 struct Log {
     paths: Vec<String>,
     missing: Vec<String>,
-    /// Files whose names end so are answered with an error.
-    broken: Option<String>,
+    /// Files whose names end so are answered with an error, or with this.
+    broken: Option<(String, Option<&'static str>)>,
 }
 
 impl Site {
@@ -62,7 +62,12 @@ impl Site {
 
     /// Answers requests for names that end so with an error, or none.
     pub fn break_files(&self, suffix: Option<&str>) {
-        self.log().broken = suffix.map(str::to_owned);
+        self.log().broken = suffix.map(|suffix| (suffix.to_owned(), None));
+    }
+
+    /// Answers requests for names that end so with this instead.
+    pub fn replace_files(&self, suffix: &str, body: &'static str) {
+        self.log().broken = Some((suffix.to_owned(), Some(body)));
     }
 
     /// Every path that was asked for.
@@ -115,22 +120,24 @@ async fn answer(mut stream: TcpStream, state: Arc<State>) {
     let broken = {
         let mut log = state.log.lock().expect("no thread has panicked");
         log.paths.push(path.to_owned());
-        log.broken.as_ref().is_some_and(|b| path.ends_with(b))
+        let broken = log.broken.as_ref().filter(|b| path.ends_with(&b.0));
+        broken.map(|b| b.1)
     };
-    if broken {
-        return respond(
-            &mut stream,
-            "503 Service Unavailable",
-            "text/plain",
-            b"broken",
-        )
-        .await;
-    }
     let name = match path.strip_prefix(&state.prefix) {
         Some("") => Some("index.html"),
         Some(name) if !name.split('/').any(|part| part == "..") => Some(name),
         _ => None,
     };
+    match broken {
+        Some(Some(body)) => {
+            return respond(&mut stream, "200 OK", media_type(name), body.as_bytes()).await;
+        }
+        Some(None) => {
+            let status = "503 Service Unavailable";
+            return respond(&mut stream, status, "text/plain", b"broken").await;
+        }
+        None => {}
+    }
     let bytes = match name {
         Some(name) => tokio::fs::read(state.folder.join(name)).await.ok(),
         None => None,
