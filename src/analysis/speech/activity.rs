@@ -1,12 +1,12 @@
 //! Frame by frame: is this a voice?
 //!
-//! A small network looks at 24 mel bands from two seconds before a frame to
+//! Small networks look at 24 mel bands from two seconds before a frame to
 //! 0.4 s after it. What tells speech from music, tones and noise is how its
-//! bands rise and fall, so it sees them at ten scales of time and their
+//! bands rise and fall, so they see them at ten scales of time and their
 //! deviation.
 
 use super::HOP_SAMPLES;
-use super::network::{N_INPUTS, Network};
+use super::network::{N_INPUTS, Networks};
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::dsp::{MelBank, Spectrum, power_to_db};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ const DEVIATION: (isize, isize) = (-50, 20);
 /// Frames before and after one that are looked at.
 const N_BEFORE: usize = 100;
 const N_AFTER: usize = 20;
-/// Decibels are divided by this on their way into the network.
+/// Decibels are divided by this on their way into the networks.
 const SCALE_DB: f32 = 20.0;
 
 const _: () = assert!(N_INPUTS == (STRETCHES.len() + 1) * N_MELS);
@@ -52,7 +52,7 @@ const _: () = assert!(N_INPUTS == (STRETCHES.len() + 1) * N_MELS);
 pub struct Activity {
     spectrum: Spectrum,
     mel: MelBank,
-    network: Network,
+    networks: Networks,
     /// Samples from half a spectrum before the next frame's centre on.
     samples: Vec<f32>,
     power: Vec<f32>,
@@ -74,7 +74,7 @@ impl Activity {
         let spectrum = Spectrum::new(N_FFT);
         Activity {
             mel: MelBank::new(N_MELS, N_FFT, SAMPLE_RATE_HZ),
-            network: Network::shipped(),
+            networks: Networks::shipped(),
             // Before the recording there is nothing.
             samples: vec![0.0; N_FFT / 2],
             power: vec![0.0; spectrum.n_bins()],
@@ -149,7 +149,7 @@ impl Activity {
         self.look();
         frames.push(Frame {
             level_db: self.rows[N_BEFORE].level_db,
-            voice: self.network.apply(&self.inputs),
+            voice: self.networks.apply(&self.inputs),
         });
         self.rows.pop_front();
         if self.causal {
@@ -157,7 +157,7 @@ impl Activity {
         }
     }
 
-    /// Fills the network's inputs for the row at [`N_BEFORE`].
+    /// Fills the networks' inputs for the row at [`N_BEFORE`].
     fn look(&mut self) {
         let rows = self.rows.make_contiguous();
         let stretch = |(from, to): (isize, isize)| {

@@ -17,7 +17,7 @@ pub const MAX_SPAN_S: f64 = 8.0;
 
 /// A stretch opens with a frame that is a voice as likely as this, and goes on
 /// while frames are at least as likely as the other.
-const OPENS: f32 = 0.9;
+const OPENS: f32 = 0.65;
 const GOES_ON: f32 = 0.4;
 /// A stretch whose frames are less likely a voice on average is music that
 /// came near one for a moment.
