@@ -4,15 +4,21 @@
 pub(super) mod activity;
 mod network;
 mod segmenter;
+mod surroundings;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
 
+use crate::audio::SAMPLE_RATE_HZ;
 use activity::Activity;
 use segmenter::Segmenter;
 use std::ops::Range;
 
 /// Step between the frames that are told apart, samples at 16 kHz: 20 ms.
 const HOP_SAMPLES: usize = 320;
+
+const fn frames_in(seconds: f64) -> usize {
+    (seconds * SAMPLE_RATE_HZ as f64) as usize / HOP_SAMPLES
+}
 
 /// Hears a recording piece by piece and parts it at its pauses.
 pub struct SpeechDetector {
@@ -35,7 +41,8 @@ impl SpeechDetector {
 
     /// Takes the next samples, mono at 16 kHz and finite, and appends the
     /// stretches of speech that have ended, in samples from the recording's
-    /// start. A stretch ends once the pause after it is known to be one.
+    /// start. A stretch ends once the pause after it is known to be one; a short
+    /// or doubtful one is given ten seconds later, when it is known what it stood in.
     pub fn push(&mut self, samples: &[f32], spans: &mut Vec<Range<usize>>) {
         self.n_samples += samples.len();
         self.activity.push(samples, &mut self.frames);
