@@ -6,21 +6,25 @@
 //! been heard, and the network is told how far.
 
 use super::normalize::{N_SHARES, Normalizer, Reference};
-use crate::emotion::{Emotion, N_EMOTIONS, Scores};
+use crate::emotion::{N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 
-/// Most utterances that are kept; older ones make way.
+/// Most utterances that are kept. Of more, each is as likely to be among them.
 const MAX_UTTERANCES: usize = 200;
 
 /// Utterances after which half of the way to the speaker's own statistics is
 /// gone.
 const HALF_WAY: f32 = 2.0;
 
-/// A session is called varied by the effective number of emotions heard in it,
-/// the exponential of the entropy of their [`mixture`]. Below the first
-/// number its emotions explain where it lies; from the second on they even out
-/// and it is the voice itself.
-const VARIED: [f32; 2] = [3.0, 5.0];
+/// A session is called varied by the number of emotions that its utterances are
+/// told apart by ([`Heard::variety`]). Below the first number its emotions
+/// explain where it lies; from the second on they even out and it is the voice
+/// itself.
+const VARIED: [f32; 2] = [2.2, 3.5];
+
+/// How far a session that is not varied is followed, for one that is: nobody
+/// can tell an angry voice from an anger without end.
+const UNVARIED: f32 = 0.5;
 
 /// What an utterance adds to a session's mixture is nearly all for its likeliest
 /// emotion: the doubts of many utterances would add up to a variety that is not
@@ -48,6 +52,7 @@ pub enum BaselineKind {
 pub struct Baseline {
     kind: BaselineKind,
     utterances: Vec<FeatureMatrix>,
+    n_heard: usize,
 }
 
 impl Baseline {
@@ -56,16 +61,25 @@ impl Baseline {
         Baseline {
             kind,
             utterances: Vec::new(),
+            n_heard: 0,
         }
     }
 
     /// Adds an utterance of a second or more, as
-    /// [`super::EmotionModel::columns`] gives it.
+    /// [`super::EmotionModel::columns`] gives it. Once there are enough, it takes
+    /// the place of one of them or is passed over (Vitter 1985, "Random sampling
+    /// with a reservoir", algorithm R), so that a long session is remembered from
+    /// its beginning to its end.
     pub fn add(&mut self, columns: FeatureMatrix) {
-        if self.utterances.len() == MAX_UTTERANCES {
-            self.utterances.remove(0);
+        self.n_heard += 1;
+        if self.utterances.len() < MAX_UTTERANCES {
+            self.utterances.push(columns);
+            return;
         }
-        self.utterances.push(columns);
+        let place = scattered(self.n_heard as u64) % self.n_heard as u64;
+        if let Some(kept) = self.utterances.get_mut(place as usize) {
+            *kept = columns;
+        }
     }
 
     /// What the utterances are.
@@ -73,7 +87,7 @@ impl Baseline {
         self.kind
     }
 
-    /// What has been added, the oldest first.
+    /// What is kept of them.
     pub fn utterances(&self) -> &[FeatureMatrix] {
         &self.utterances
     }
@@ -110,25 +124,79 @@ impl Displacements {
     }
 }
 
-/// Which emotions a session holds, as shares that sum to one (zeros where there
-/// are no utterances), by the logits of its utterances for somebody unknown.
-pub fn mixture(logits: &[[f32; N_EMOTIONS]]) -> [f32; N_EMOTIONS] {
-    let mut shares = [0.0; N_EMOTIONS];
-    for utterance in logits {
-        let heard = Scores::from_logits(utterance.map(|l| l / HEARD_TEMPERATURE));
-        for (share, emotion) in shares.iter_mut().zip(Emotion::ALL) {
-            *share += heard.get(emotion) / logits.len() as f32;
-        }
-    }
-    shares
+/// A number that looks like chance but is the same every time (Steele et al.
+/// 2014, SplitMix64's finaliser).
+fn scattered(n: u64) -> u64 {
+    let mut z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
-/// What a speaker's next utterance is compared with. `mixture` says which
-/// emotions the utterances hold and counts for [`BaselineKind::Session`] alone.
+/// Which emotions a session holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard {
+    /// Shares that sum to one; zeros where nothing was heard.
+    pub mixture: [f32; N_EMOTIONS],
+    /// How varied they are, `0..=1`.
+    pub variety: f32,
+}
+
+impl Heard {
+    /// Nothing, or nothing that counts.
+    pub const NOTHING: Heard = Heard {
+        mixture: [0.0; N_EMOTIONS],
+        variety: 0.0,
+    };
+
+    /// By the logits of its utterances for somebody unknown. The variety is that
+    /// of the exponential of the mutual information between utterance and emotion:
+    /// the entropy of the mixture, less what each utterance leaves open by itself.
+    pub fn of(logits: &[[f32; N_EMOTIONS]]) -> Heard {
+        if logits.is_empty() {
+            return Heard::NOTHING;
+        }
+        let mut mixture = [0.0; N_EMOTIONS];
+        let mut doubts = 0.0;
+        for utterance in logits {
+            let heard = Scores::from_logits(utterance.map(|l| l / HEARD_TEMPERATURE));
+            for (share, p) in mixture.iter_mut().zip(heard.as_array()) {
+                *share += p / logits.len() as f32;
+            }
+            doubts += entropy(heard.as_array()) / logits.len() as f32;
+        }
+        Heard {
+            mixture,
+            variety: variety((entropy(&mixture) - doubts).exp()),
+        }
+    }
+}
+
+/// In nats.
+fn entropy(shares: &[f32; N_EMOTIONS]) -> f32 {
+    let shown = shares.iter().filter(|p| **p > 0.0);
+    shown.map(|p| -p * p.ln()).sum()
+}
+
+/// As many emotions, all alike, as the shares are worth: the exponential of their
+/// entropy, `1..=8`.
+pub fn effective_number(shares: &[f32; N_EMOTIONS]) -> f32 {
+    entropy(shares).exp()
+}
+
+/// How varied a session is, `0..=1`, whose utterances are told apart by so many
+/// emotions.
+pub fn variety(n_told_apart: f32) -> f32 {
+    let [few, many] = VARIED;
+    ((n_told_apart - few) / (many - few)).clamp(0.0, 1.0)
+}
+
+/// What a speaker's next utterance is compared with. `heard` in the utterances
+/// counts for [`BaselineKind::Session`] alone.
 pub fn reference<'a>(
     kind: BaselineKind,
     utterances: impl Iterator<Item = &'a FeatureMatrix> + Clone,
-    mixture: &[f32; N_EMOTIONS],
+    heard: &Heard,
     population: &Normalizer,
     displacements: &Displacements,
 ) -> Reference {
@@ -137,15 +205,15 @@ pub fn reference<'a>(
         return population.reference();
     }
     let own = Normalizer::fit(utterances);
-    let varied = match kind {
-        BaselineKind::Ordinary => 0.0,
-        BaselineKind::Session => variety(mixture),
+    let (varied, followed, expected) = match kind {
+        BaselineKind::Ordinary => (0.0, 1.0, vec![0.0; own.n_columns()]),
+        BaselineKind::Session => (
+            heard.variety,
+            UNVARIED + (1.0 - UNVARIED) * heard.variety,
+            displacements.expected(&heard.mixture, own.n_columns()),
+        ),
     };
-    let expected = match kind {
-        BaselineKind::Ordinary => vec![0.0; own.n_columns()],
-        BaselineKind::Session => displacements.expected(mixture, own.n_columns()),
-    };
-    let share = n / (n + HALF_WAY);
+    let share = followed * n / (n + HALF_WAY);
     let towards = |population: f32, own: f32| population + share * (own - population);
     let mean = population.mean.iter().zip(&own.mean).zip(&expected);
     let deviations = population
@@ -169,20 +237,10 @@ pub fn reference<'a>(
     }
 }
 
-/// How varied a session is, `0..=1`.
-fn variety(mixture: &[f32; N_EMOTIONS]) -> f32 {
-    let entropy: f32 = mixture
-        .iter()
-        .filter(|p| **p > 0.0)
-        .map(|p| -p * p.ln())
-        .sum();
-    let [few, many] = VARIED;
-    ((entropy.exp() - few) / (many - few)).clamp(0.0, 1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emotion::Emotion;
 
     fn population() -> Normalizer {
         Normalizer {
@@ -199,13 +257,12 @@ mod tests {
     #[test]
     fn the_more_is_heard_the_closer_to_the_speaker() {
         let at = |n| {
-            let heard = utterances(4.0, n);
-            let scores = [0.0; N_EMOTIONS];
+            let known = utterances(4.0, n);
             let none = Displacements::default();
             reference(
                 BaselineKind::Ordinary,
-                heard.iter(),
-                &scores,
+                known.iter(),
+                &Heard::NOTHING,
                 &population(),
                 &none,
             )
@@ -221,39 +278,57 @@ mod tests {
         let mut values = vec![0.0; N_EMOTIONS];
         values[Emotion::Angry.index()] = 3.0;
         let displacements = Displacements::new(values);
-        let mut angry = [0.0; N_EMOTIONS];
-        angry[Emotion::Angry.index()] = 1.0;
-        let heard = utterances(3.0, 20);
-        let told = |scores: &[f32; N_EMOTIONS]| {
+        let said = utterances(3.0, 20);
+        let told = |heard: &Heard| {
             let kind = BaselineKind::Session;
-            reference(kind, heard.iter(), scores, &population(), &displacements).mean[0]
+            reference(kind, said.iter(), heard, &population(), &displacements)
         };
-        assert!(told(&angry).abs() < 1e-6);
+        let mut mixture = [0.0; N_EMOTIONS];
+        mixture[Emotion::Angry.index()] = 1.0;
+        let angry = told(&Heard {
+            mixture,
+            variety: 0.0,
+        });
+        assert!(angry.mean[0].abs() < 1e-6);
         // As much of everything: where it lies is the voice.
-        assert!(told(&[1.0 / N_EMOTIONS as f32; N_EMOTIONS]) > 2.0);
+        let varied = told(&Heard::of(&Emotion::ALL.map(sounding)));
+        assert!(varied.mean[0] > 2.0);
+        assert_eq!(angry.shares[1], UNVARIED * varied.shares[1]);
+    }
+
+    /// Logits of what sounds somewhat likelier to be of an emotion than of any
+    /// other.
+    fn sounding(emotion: Emotion) -> [f32; N_EMOTIONS] {
+        let mut logits = [0.0; N_EMOTIONS];
+        logits[emotion.index()] = 1.5;
+        logits
     }
 
     #[test]
     fn doubts_are_no_variety() {
-        // Twenty utterances, each somewhat likelier angry than anything else.
-        let mut logits = [0.0; N_EMOTIONS];
-        logits[Emotion::Angry.index()] = 1.5;
-        let heard = mixture(&[logits; 20]);
-        assert!(heard[Emotion::Angry.index()] > 0.9 && variety(&heard) == 0.0);
-        let each: Vec<[f32; N_EMOTIONS]> = (0..N_EMOTIONS)
-            .map(|i| std::array::from_fn(|j| if i == j { 1.5 } else { 0.0 }))
-            .collect();
-        assert_eq!(variety(&mixture(&each)), 1.0);
-        assert_eq!(mixture(&[]), [0.0; N_EMOTIONS]);
+        let heard = Heard::of(&[sounding(Emotion::Angry); 20]);
+        assert!(heard.mixture[Emotion::Angry.index()] > 0.9 && heard.variety == 0.0);
+        // Nobody knows what it is, again and again.
+        let heard = Heard::of(&[[0.0; N_EMOTIONS]; 20]);
+        assert!(heard.mixture.iter().all(|p| (p - 0.125).abs() < 1e-6));
+        assert_eq!(heard.variety, 0.0);
+        assert_eq!(Heard::of(&Emotion::ALL.map(sounding)).variety, 1.0);
+        assert_eq!(Heard::of(&[]), Heard::NOTHING);
     }
 
     #[test]
-    fn old_utterances_make_way() {
+    fn a_long_session_is_remembered_from_its_beginning_to_its_end() {
         let mut baseline = Baseline::new(BaselineKind::Session);
-        for i in 0..MAX_UTTERANCES + 3 {
+        let n = 5 * MAX_UTTERANCES;
+        for i in 0..n {
             baseline.add(FeatureMatrix::from_rows(vec![i as f32], 1));
         }
         assert_eq!(baseline.utterances().len(), MAX_UTTERANCES);
-        assert_eq!(baseline.utterances()[0].as_slice(), [3.0]);
+        for fifth in 0..5 {
+            let its = (fifth * MAX_UTTERANCES) as f32..((fifth + 1) * MAX_UTTERANCES) as f32;
+            let kept = baseline.utterances().iter();
+            let kept = kept.filter(|u| its.contains(&u.as_slice()[0])).count();
+            assert!((20..=60).contains(&kept), "{kept} of the fifth {fifth}");
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use header::ModelHeader;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
-use baseline::{Baseline, BaselineKind, Displacements};
+use baseline::{Baseline, BaselineKind, Displacements, Heard};
 use in_use::PackedNetwork;
 use normalize::Reference;
 use std::ops::Range;
@@ -208,7 +208,7 @@ impl EmotionModel {
         self.reference = baseline::reference(
             baseline.kind(),
             utterances.iter(),
-            &baseline::mixture(&logits),
+            &Heard::of(&logits),
             &self.header.normalizer,
             &self.displacements,
         );

@@ -4,7 +4,9 @@
 use super::examples::Example;
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
-use crate::model::baseline::{BaselineKind, Displacements, reference};
+use crate::model::baseline::{
+    BaselineKind, Displacements, Heard, effective_number, reference, variety,
+};
 use crate::model::header::Architecture;
 use crate::model::normalize::{Normalizer, Reference};
 use rand::Rng;
@@ -25,7 +27,7 @@ const SESSION_CLIPS: (f32, f32) = (3.0, 80.0);
 const WHOLE_SESSIONS: f64 = 0.4;
 
 /// A session's emotions are heard by the model, not known: this share of the
-/// true mixture shines through an even one.
+/// true mixture shines through an even one, and of the true variety through none.
 const HEARD_TRULY: std::ops::Range<f32> = 0.4..0.95;
 
 /// A voice must show more emotions than this to say how voices move.
@@ -134,24 +136,21 @@ impl Voices {
                 .filter(|c| c.0 == Emotion::Neutral)
                 .map(|c| &*c.1)
                 .collect();
-            let compared = |kind, chosen: &[&FeatureMatrix], scores: &[f32; N_EMOTIONS]| {
+            let compared = |kind, chosen: &[&FeatureMatrix], heard: &Heard| {
                 let chosen = chosen.iter().copied();
-                reference(kind, chosen, scores, population, displacements)
+                reference(kind, chosen, heard, population, displacements)
             };
             for _ in 0..N_DRAWN {
                 if neutral.len() >= *ORDINARY_CLIPS.start() {
                     let n = rng.random_range(ORDINARY_CLIPS).min(neutral.len());
                     let chosen: Vec<&FeatureMatrix> =
                         neutral.choose_multiple(rng, n).copied().collect();
-                    let scores = [0.0; N_EMOTIONS];
-                    voice
-                        .ordinary
-                        .push(compared(BaselineKind::Ordinary, &chosen, &scores));
+                    let ordinary = compared(BaselineKind::Ordinary, &chosen, &Heard::NOTHING);
+                    voice.ordinary.push(ordinary);
                 }
-                let (chosen, scores) = session(&clips, rng);
-                voice
-                    .session
-                    .push(compared(BaselineKind::Session, &chosen, &scores));
+                let (chosen, heard) = session(&clips, rng);
+                let session = compared(BaselineKind::Session, &chosen, &heard);
+                voice.session.push(session);
             }
             known.insert(person.to_owned(), voice);
         }
@@ -188,10 +187,7 @@ impl Voices {
 }
 
 /// Clips that a session might hold, and what would be heard in them.
-fn session<'a>(
-    clips: &'a Clips<'_>,
-    rng: &mut impl Rng,
-) -> (Vec<&'a FeatureMatrix>, [f32; N_EMOTIONS]) {
+fn session<'a>(clips: &'a Clips<'_>, rng: &mut impl Rng) -> (Vec<&'a FeatureMatrix>, Heard) {
     let shown: Vec<Emotion> = Emotion::ALL
         .into_iter()
         .filter(|e| clips.iter().any(|c| c.0 == *e))
@@ -205,15 +201,22 @@ fn session<'a>(
         let n = rng.random_range(few.ln()..many.ln()).exp() as usize;
         chosen = chosen.choose_multiple(rng, n).copied().collect();
     }
-    let truly = rng.random_range(HEARD_TRULY);
-    let mut scores = [0.0; N_EMOTIONS];
-    for emotion in &shown {
-        scores[emotion.index()] = (1.0 - truly) / shown.len() as f32;
-    }
+    let mut shares = [0.0; N_EMOTIONS];
     for (emotion, _) in &chosen {
-        scores[emotion.index()] += truly / chosen.len() as f32;
+        shares[emotion.index()] += 1.0 / chosen.len() as f32;
     }
-    (chosen.into_iter().map(|c| &*c.1).collect(), scores)
+    let truly = rng.random_range(HEARD_TRULY);
+    let heard = Heard {
+        mixture: std::array::from_fn(|i| {
+            let even = match shown.contains(&Emotion::ALL[i]) {
+                true => 1.0 / shown.len() as f32,
+                false => 0.0,
+            };
+            truly * shares[i] + (1.0 - truly) * even
+        }),
+        variety: variety(1.0 + truly * (effective_number(&shares) - 1.0)),
+    };
+    (chosen.into_iter().map(|c| &*c.1).collect(), heard)
 }
 
 #[cfg(test)]
