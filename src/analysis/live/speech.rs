@@ -2,6 +2,7 @@
 
 use super::STEP_S;
 use crate::analysis::speech::activity::{Activity, Frame};
+use crate::analysis::speech::surroundings::Surroundings;
 
 /// Silence that parts two utterances, seconds: two steps, and no shorter than a
 /// file's.
@@ -10,8 +11,13 @@ const PAUSE_S: f64 = 0.5;
 /// A frame that is a voice as likely as this counts as one.
 const VOICE: f32 = 0.5;
 
-/// Fewer such frames of 20 ms in a step are a click and no voice.
-const N_CLICK: usize = 3;
+/// No more such frames of 20 ms in a step are a click and no voice.
+const N_CLICK: usize = 2;
+
+/// In the midst of loud sound that is no voice, an utterance begins with more of
+/// them than this, each as likely as the second number.
+const N_NOTE: usize = 7;
+const VOICE_DROWNED: f32 = 0.7;
 
 /// What a step is to the utterance under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct SpeechGate {
     frames: Vec<Frame>,
     open: bool,
     since_voice_s: f64,
+    surroundings: Surroundings,
+    n_frames: usize,
 }
 
 impl SpeechGate {
@@ -40,6 +48,8 @@ impl SpeechGate {
             frames: Vec::new(),
             open: false,
             since_voice_s: f64::INFINITY,
+            surroundings: Surroundings::default(),
+            n_frames: 0,
         }
     }
 
@@ -47,7 +57,7 @@ impl SpeechGate {
     pub fn push(&mut self, samples: &[f32]) -> Step {
         self.frames.clear();
         self.activity.push(samples, &mut self.frames);
-        if self.frames.iter().filter(|f| f.voice >= VOICE).count() >= N_CLICK {
+        if self.is_voice() {
             self.since_voice_s = 0.0;
             return if std::mem::replace(&mut self.open, true) {
                 Step::GoesOn
@@ -62,6 +72,21 @@ impl SpeechGate {
         } else {
             Step::Silent
         }
+    }
+
+    /// Whether the step's frames are enough of a voice.
+    fn is_voice(&mut self) -> bool {
+        let first = self.n_frames;
+        for frame in &self.frames {
+            self.surroundings.push(*frame, self.n_frames);
+            self.n_frames += 1;
+        }
+        let drowned = !self.open && self.surroundings.drown(first..self.n_frames);
+        let (n_else, least) = match drowned {
+            true => (N_NOTE, VOICE_DROWNED),
+            false => (N_CLICK, VOICE),
+        };
+        self.frames.iter().filter(|f| f.voice >= least).count() > n_else
     }
 
     /// Whether an utterance is under way.

@@ -4,7 +4,7 @@
 pub(super) mod activity;
 mod network;
 mod segmenter;
-mod surroundings;
+pub(super) mod surroundings;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
 
