@@ -57,6 +57,11 @@ impl SpeechGate {
     pub fn push(&mut self, samples: &[f32]) -> Step {
         self.frames.clear();
         self.activity.push(samples, &mut self.frames);
+        self.step()
+    }
+
+    /// What the step's frames are.
+    fn step(&mut self) -> Step {
         if self.is_voice() {
             self.since_voice_s = 0.0;
             return if std::mem::replace(&mut self.open, true) {
@@ -81,7 +86,12 @@ impl SpeechGate {
             self.surroundings.push(*frame, self.n_frames);
             self.n_frames += 1;
         }
-        let drowned = !self.open && self.surroundings.drown(first..self.n_frames);
+        let voiced = |f: &Frame| f.voice >= VOICE;
+        let voice = self.frames.iter().position(voiced).map(|start| {
+            let end = self.frames.iter().rposition(voiced).unwrap_or(start) + 1;
+            first + start..first + end
+        });
+        let drowned = !self.open && voice.is_some_and(|v| self.surroundings.drown(v));
         let (n_else, least) = match drowned {
             true => (N_NOTE, VOICE_DROWNED),
             false => (N_CLICK, VOICE),
@@ -97,5 +107,44 @@ impl SpeechGate {
     /// Time since the last step with a voice, seconds.
     pub fn since_voice_s(&self) -> f64 {
         self.since_voice_s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: [(f32, f32); 12] = [(-60.0, 0.05); 12];
+    const MUSIC: [(f32, f32); 12] = [(-22.0, 0.1); 12];
+    const SURE: [(f32, f32); 12] = [(-20.0, 0.9); 12];
+
+    fn step(gate: &mut SpeechGate, frames: &[(f32, f32)]) -> Step {
+        let frame = |&(level_db, voice): &(f32, f32)| Frame { level_db, voice };
+        gate.frames = frames.iter().map(frame).collect();
+        gate.step()
+    }
+
+    /// After ten seconds of it.
+    fn after(frames: &[(f32, f32)]) -> SpeechGate {
+        let mut gate = SpeechGate::new();
+        for _ in 0..40 {
+            assert_eq!(step(&mut gate, frames), Step::Silent);
+        }
+        gate
+    }
+
+    #[test]
+    fn in_loud_music_an_utterance_begins_with_more_of_a_voice() {
+        let mut doubtful = MUSIC;
+        doubtful[4..8].fill((-20.0, 0.8));
+        let mut alone = QUIET;
+        alone[4..8].fill((-20.0, 0.8));
+        assert_eq!(step(&mut after(&QUIET), &alone), Step::Begins);
+        assert_eq!(step(&mut after(&MUSIC), &doubtful), Step::Silent);
+        let mut gate = after(&MUSIC);
+        assert_eq!(step(&mut gate, &SURE), Step::Begins);
+        // Once somebody speaks, less is enough to go on.
+        assert_eq!(step(&mut gate, &doubtful), Step::GoesOn);
+        assert_eq!(gate.since_voice_s(), 0.0);
     }
 }
