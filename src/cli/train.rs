@@ -14,6 +14,7 @@ use crate::train::recipe::Recipe;
 use crate::train::report::Report;
 use crate::train::split::{always_trained_on, by_speaker};
 use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
+use crate::train::tuning::n_passes;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -289,7 +290,9 @@ fn tell(progress: &Progress, config: &TrainingConfig) {
     if progress.stage == Stage::Tuning {
         eprintln!(
             "tuning {}/{}  loss {:.3}",
-            progress.epoch, config.tuning, progress.loss
+            progress.epoch,
+            n_passes(config.tuning),
+            progress.loss
         );
     }
     if progress.validation.is_empty() {

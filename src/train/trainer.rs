@@ -8,7 +8,7 @@ use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
 use super::split::{Split, crossed};
-use super::tuning::{heard_by, tune};
+use super::tuning::{heard_by, n_passes, tune};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
@@ -75,8 +75,9 @@ impl TrainingConfig {
     /// All that decides a fit but the examples.
     pub(super) fn settings(&self) -> String {
         format!(
-            "{} {} {} {}",
+            "{} {} {} {} {}",
             self.tuning_settings(),
+            n_passes(self.tuning),
             self.epochs,
             self.early_stopping,
             self.patience,

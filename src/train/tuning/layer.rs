@@ -9,6 +9,7 @@ use crate::model::weights::{Precision, Weight, Weights};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The kinds of a recurrent layer's weights.
 const RECURRENT: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
@@ -132,4 +133,30 @@ pub fn merged(weights: &Weights, moved: &BTreeMap<String, Tensor>) -> Result<Wei
         weights.insert(name.clone(), weight);
     }
     Ok(weights)
+}
+
+/// The front end with the mean of the last layers that several tunings of it
+/// came to.
+///
+/// # Errors
+/// If there are none, one has no layers, or they are not of one shape.
+pub fn mean(tunings: &[PackedFrontEnd]) -> Result<PackedFrontEnd> {
+    let Some(first) = tunings.first() else {
+        candle_core::bail!("no tuning to take the mean of");
+    };
+    let mut mean: BTreeMap<String, Tensor> = BTreeMap::new();
+    for tuned in tunings {
+        for (name, var) in TrainableLayer::last_of(tuned)?.vars() {
+            let share = (var.as_tensor() / tunings.len() as f64)?;
+            let sum = match mean.get(name) {
+                Some(sum) => (sum + share)?,
+                None => share,
+            };
+            mean.insert(name.clone(), sum);
+        }
+    }
+    Ok(PackedFrontEnd {
+        header: first.header.clone(),
+        weights: Arc::new(merged(&first.weights, &mean)?),
+    })
 }
