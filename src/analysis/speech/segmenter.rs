@@ -23,8 +23,9 @@ const GOES_ON: f32 = 0.4;
 /// A stretch whose frames are less likely a voice on average is music that
 /// came near one for a moment.
 const IS_SPEECH: f32 = 0.5;
-/// Where it drowns in other sound, it must be likelier …
-const IS_SPEECH_DROWNED: f32 = 0.7;
+/// Where it drowns in other sound, what its frames are more likely than that adds
+/// up to this in speech, frames: certainty for 0.7 s, or 0.75 for 1.4 s.
+const LEAST_DROWNED: f32 = 0.35 * frames_in(1.0) as f32;
 
 /// Added before the first and after the last frame of a voice: soft onsets and
 /// trailing breath belong to it, and are lost in noise. Twice this is shorter than a pause, so that
@@ -33,8 +34,6 @@ const N_PAD: usize = frames_in(0.18);
 const N_PAUSE: usize = frames_in(PAUSE_S);
 /// Less voice than this is a cough or a click.
 const N_LEAST: usize = frames_in(0.16);
-/// … and less than this is a note or a beat.
-const N_LEAST_DROWNED: usize = frames_in(0.6);
 /// A stretch this long is cut: with its padding it is no longer than allowed.
 const N_MAX: usize = frames_in(MAX_SPAN_S) - N_PAD;
 /// A cut leaves at least this much on either side, enough to judge.
@@ -89,11 +88,12 @@ impl Open {
     fn ended(&self, end: usize) -> Option<Ended> {
         let (sum, n) = self.likely;
         let voice = self.voice_start..self.voice_end;
-        let is_speech = |n_least, least| voice.len() >= n_least && sum >= least * n as f32;
-        (self.n_voice >= N_LEAST && is_speech(N_LEAST, IS_SPEECH)).then(|| Ended {
+        let more_likely = sum - IS_SPEECH * n as f32;
+        let enough = self.n_voice >= N_LEAST && voice.len() >= N_LEAST;
+        (enough && more_likely >= 0.0).then_some(Ended {
             span: self.first..end,
-            sure: is_speech(N_LEAST_DROWNED, IS_SPEECH_DROWNED),
-            voice: voice.clone(),
+            sure: more_likely >= LEAST_DROWNED,
+            voice,
         })
     }
 }
