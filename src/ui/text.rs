@@ -107,7 +107,7 @@ pub struct Sample {
 /// `public/samples/README.md`.
 pub const SAMPLE_CLIPS: [Sample; 4] = [
     Sample {
-        file: "1005_ITH_HAP_XX.ogg",
+        file: "1010_ITS_HAP_XX.ogg",
         acted: Emotion::Happy,
     },
     Sample {

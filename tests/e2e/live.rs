@@ -25,7 +25,7 @@ const SPY: &str = "window.heard = { audio: 0, arrays: 0, texts: 0 };\
 /// fake microphone.
 fn conversation(seconds: usize) -> tempfile::NamedTempFile {
     let voices = [
-        "1005_ITH_HAP_XX",
+        "1010_ITS_HAP_XX",
         "1002_DFA_ANG_XX",
         "1057_IEO_SAD_HI",
         "1001_IOM_NEU_XX",
