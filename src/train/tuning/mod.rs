@@ -108,7 +108,9 @@ pub(super) fn tune(
     for n in 0..TUNINGS {
         let config = TrainingConfig {
             // No two seeds share a tuning.
-            seed: (config.seed.wrapping_sub(1))
+            seed: config
+                .seed
+                .wrapping_sub(1)
                 .wrapping_mul(TUNINGS as u64)
                 .wrapping_add(1 + n as u64),
             ..config.clone()
