@@ -216,9 +216,9 @@ fn blocks<T: Copy + Default>(
     blocks
 }
 
-/// A line after the other; beyond the values lie zeros.
+/// A line after the other, in whole panels; beyond the values lie zeros.
 fn lines(values: &[f32]) -> Vec<Line> {
-    let mut lines = vec![[0.0; LINE]; values.len().div_ceil(LINE)];
+    let mut lines = vec![[0.0; LINE]; N_LINES * values.len().div_ceil(PANEL)];
     lines.as_flattened_mut()[..values.len()].copy_from_slice(values);
     lines
 }
@@ -328,14 +328,9 @@ fn full<L: Lanes, const M: usize, const P: usize>(
                     }
                 }
             }
-            let first = first + q * P * LINE;
-            for (m, sums) in sums.into_iter().enumerate() {
-                let Some(row) = out.get_mut(m * n_outputs..(m + 1) * n_outputs) else {
-                    break;
-                };
-                for (p, sums) in sums.into_iter().enumerate() {
-                    add::<L>(row, first + p * LINE, sums);
-                }
+            let rows = out.chunks_exact_mut(n_outputs);
+            for (row, sums) in rows.zip(sums) {
+                add::<L, P>(row, first + q * P * LINE, sums);
             }
         }
     }
@@ -383,29 +378,45 @@ fn eight<L: Lanes, W: Pair, const M: usize, const P: usize>(
                     }
                 }
             }
-            let first = first + q * P * LINE;
-            for (m, sums) in sums.into_iter().enumerate() {
-                let Some(row) = out.get_mut(m * n_outputs..(m + 1) * n_outputs) else {
-                    break;
-                };
-                let row_scale = L::Floats::all(scales.0[t * M + m]);
-                for (p, sums) in sums.into_iter().enumerate() {
-                    let Some(scales) = scales.1.get(q * P + p) else {
-                        break;
-                    };
-                    let scales = L::load(scales).multiply(row_scale);
-                    add::<L>(row, first + p * LINE, L::to_floats(sums).multiply(scales));
+            let rows = out.chunks_exact_mut(n_outputs);
+            for ((row, scale), sums) in rows.zip(&scales.0[t * M..]).zip(sums) {
+                let scale = L::Floats::all(*scale);
+                let mut sums = sums.map(L::to_floats);
+                for (sums, scales) in sums.iter_mut().zip(&scales.1[q * P..]) {
+                    *sums = sums.multiply(L::load(scales).multiply(scale));
                 }
+                add::<L, P>(row, first + q * P * LINE, sums);
             }
         }
     }
 }
 
-/// Adds a line to a row's outputs from `first` on, as far as there are any.
+/// Adds lines to a row's outputs from `first` on, as far as there are any.
 #[inline(always)]
-fn add<L: Lanes>(row: &mut [f32], first: usize, line: L::Floats) {
-    if let Some(out) = row.get_mut(first..) {
-        store::<L>(out, load::<L>(out).add(line));
+fn add<L: Lanes, const P: usize>(row: &mut [f32], first: usize, sums: [L::Floats; P]) {
+    match row.get_mut(first..first + P * LINE) {
+        Some(out) => {
+            for (out, sums) in out.as_chunks_mut().0.iter_mut().zip(sums) {
+                L::store(L::load(out).add(sums), out);
+            }
+        }
+        None => {
+            let mut lines = [[0.0; LINE]; P];
+            for (line, sums) in lines.iter_mut().zip(sums) {
+                L::store(sums, line);
+            }
+            add_some(row, first, lines.as_flattened());
+        }
+    }
+}
+
+// Nearly all lines are whole. Out of the way, the others leave the sums in
+// registers.
+#[cold]
+#[inline(never)]
+fn add_some(row: &mut [f32], first: usize, values: &[f32]) {
+    for (out, value) in row.iter_mut().skip(first).zip(values) {
+        *out += value;
     }
 }
 
