@@ -22,7 +22,7 @@ pub fn exp<F: Floats>(x: F) -> F {
     let p = F::all(8.312_501e-3);
     let p = p.multiply_add(r, F::all(4.189_033e-2));
     let p = p.multiply_add(r, F::all(1.666_711_6e-1));
-    let p = p.multiply_add(r, F::all(4.999_923_1e-1));
+    let p = p.multiply_add(r, F::all(4.999_923e-1));
     let p = p.multiply_add(r, F::all(1.0));
     let p = p.multiply_add(r, F::all(1.0));
     p.multiply(shifted.low_bits_to_exponent())

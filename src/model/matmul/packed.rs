@@ -6,9 +6,7 @@
 //! High-Performance Matrix Multiplication").
 
 use super::Matrix;
-use super::lanes::{
-    Floats, LINE, Lanes, Line, PairLine, WidePairLine, Work, load, on_best_unit, pair, store,
-};
+use super::lanes::{Floats, LINE, Lanes, Line, PairLine, WidePairLine, Work, on_best_unit, pair};
 
 /// Lines of a panel.
 const N_LINES: usize = 4;

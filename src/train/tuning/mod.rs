@@ -10,24 +10,23 @@ mod block;
 mod layer;
 mod moving;
 mod operations;
+mod tuner;
 
 use self::layer::mean;
-use self::moving::Moving;
-use super::batches::{Batch, Batching, class_weights};
+use self::tuner::Tuner;
+use super::batches::{Batching, class_weights};
 use super::checkpoint::TunedFrontEnds;
 use super::examples::{Example, Examples, clips};
 use super::fitting::{Fitting, LABEL_SMOOTHING};
 use super::frames::Frames;
 use super::trainer::{Progress, Stage, TrainingConfig};
 use super::voices::Voices;
-use crate::features::FeatureMatrix;
 use crate::model::front_ends::{FrontEnd, PackedFrontEnd};
 use crate::model::header::Architecture;
-use crate::model::normalize::{Reference, averaged};
-use candle_core::backprop::GradStore;
-use candle_core::{Device, Result, Tensor, Var};
+use crate::model::normalize::averaged;
+use candle_core::Result;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::time::Instant;
@@ -36,14 +35,8 @@ use std::time::Instant;
 /// spoil them.
 const WARM_UP: usize = 30;
 
-/// Largest step of the heads while the layers move.
-const HEADS_RATE: f64 = 5e-4;
-
 /// Tunings, each with a seed of its own, whose mean is taken.
 const TUNINGS: usize = 2;
-
-/// Clips a step.
-const BATCH: usize = 48;
 
 /// What tuned layers read of a view.
 #[derive(Clone, Debug)]
@@ -54,9 +47,6 @@ pub struct Lower {
     /// The steps that each row of the view was made of.
     pub crops: Vec<Range<usize>>,
 }
-
-/// One clip of a batch: which example, which of its views, which row of it.
-type Pick = (usize, usize, usize);
 
 /// Where a last layer's outputs lie in either half of an example's columns,
 /// counted from the half's end.
@@ -218,189 +208,6 @@ pub fn n_passes(tuning: usize) -> usize {
 fn schedule(done: f64, passes: usize) -> f64 {
     let risen = (4.0 * done * passes as f64).clamp(0.01, 1.0);
     risen * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-}
-
-struct Tuner<'a> {
-    training: &'a [&'a Example],
-    architecture: &'a Architecture,
-    front_ends: &'a [PackedFrontEnd],
-    /// Of each front end.
-    layers: Vec<Moving>,
-    places: Vec<Place>,
-}
-
-impl<'a> Tuner<'a> {
-    fn new(training: &'a [&'a Example], config: &'a TrainingConfig) -> Result<Tuner<'a>> {
-        let front_ends = &config.front_ends;
-        let per_row = config.architecture.frames_per_step;
-        let layers = front_ends.iter().map(|f| Moving::last_of(f, per_row));
-        Ok(Tuner {
-            training,
-            architecture: &config.architecture,
-            front_ends,
-            layers: layers.collect::<Result<_>>()?,
-            places: Place::of(&unpacked(front_ends)?),
-        })
-    }
-
-    /// The front ends as their layers are by now.
-    fn tuned(&self) -> Result<Vec<PackedFrontEnd>> {
-        let each = self.front_ends.iter().zip(&self.layers);
-        each.map(|(front_end, layer)| layer.tuned(front_end))
-            .collect()
-    }
-
-    /// The voices through them.
-    fn voices(&self, rng: &mut StdRng) -> Result<Voices> {
-        let heard = heard_by(self.training, &self.tuned()?, self.architecture, 1)?;
-        let heard: Vec<&Example> = heard.iter().collect();
-        Ok(Voices::told(&heard, self.architecture, rng).0)
-    }
-
-    /// A pass's order, of clips of like length.
-    fn batches(&self, per_corpus: usize, n_corpora: usize, rng: &mut StdRng) -> Vec<Vec<Pick>> {
-        let order = super::batches::epoch(self.training, n_corpora, per_corpus, BATCH, rng);
-        let pick = |i: usize, rng: &mut StdRng| {
-            let example = self.training[i];
-            let view = super::batches::any_view(example, rng);
-            let n_rows = example.lower[view].crops.len();
-            (i, view, rng.random_range(0..n_rows))
-        };
-        order
-            .into_iter()
-            .map(|batch| batch.into_iter().map(|i| pick(i, rng)).collect())
-            .collect()
-    }
-
-    /// One step of the heads and of the layers, of this share of the largest;
-    /// returns the loss.
-    fn step(
-        &mut self,
-        fitting: &mut Fitting,
-        batching: &Batching,
-        picks: &[Pick],
-        scale: f64,
-        rng: &mut StdRng,
-    ) -> Result<f64> {
-        // The clips of each core in a graph of their own: they meet in the
-        // heads alone.
-        let share = picks.len().div_ceil(rayon::current_num_threads()).max(1);
-        let pooled: Vec<Vec<Tensor>> = picks
-            .par_chunks(share)
-            .map(|picks| self.pooled(picks))
-            .collect::<Result<_>>()?;
-        let statistics = (0..self.layers.len())
-            .map(|layer| {
-                let parts: Vec<&Tensor> = pooled.iter().map(|p| &p[layer]).collect();
-                Var::from_tensor(&Tensor::cat(&parts, 0)?.detach())
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let batch = self.batch(batching, picks, &statistics, rng)?;
-        let (loss, upstream) = fitting.step(&batch, HEADS_RATE * scale, rng)?;
-        let mut gradients = pooled
-            .par_iter()
-            .enumerate()
-            .map(|(i, pooled)| downwards(pooled, &statistics, &upstream, i * share))
-            .collect::<Result<Vec<_>>>()?;
-        let Some(mut sum) = gradients.pop() else {
-            candle_core::bail!("a batch without clips");
-        };
-        for layer in &mut self.layers {
-            for var in layer.vars().values() {
-                for gradients in &gradients {
-                    if let (Some(a), Some(b)) = (sum.get(var), gradients.get(var)) {
-                        let both = (a + b)?;
-                        sum.insert(var, both);
-                    }
-                }
-            }
-            layer.step(&mut sum, scale)?;
-        }
-        Ok(loss)
-    }
-
-    /// What each layer makes of the clips, as [`Moving::pooled`]: it hears a
-    /// crop by itself, as a short clip.
-    fn pooled(&self, picks: &[Pick]) -> Result<Vec<Tensor>> {
-        let layers = self.layers.iter().enumerate();
-        layers
-            .map(|(i, layer)| {
-                let clips = picks.iter().map(|&(example, view, row)| {
-                    let lower = &self.training[example].lower[view];
-                    layer.crop(&lower.frames[i], &lower.crops[row])
-                });
-                layer.pooled(&clips.collect::<Vec<_>>())
-            })
-            .collect()
-    }
-
-    /// The clips compared with what may be known of their voices, with the
-    /// layers' columns made of `statistics`.
-    fn batch(
-        &self,
-        batching: &Batching,
-        picks: &[Pick],
-        statistics: &[Var],
-        rng: &mut StdRng,
-    ) -> Result<Batch> {
-        let examples: Vec<&Example> = picks.iter().map(|p| self.training[p.0]).collect();
-        let rows = picks
-            .iter()
-            .map(|&(example, view, row)| {
-                let (rows, range) = self.training[example].views[view].rows(row..row + 1);
-                let width = rows.n_features();
-                let values = rows.frame(range.start).to_vec();
-                FeatureMatrix::from_rows(values, width)
-            })
-            .collect::<Vec<_>>();
-        let known = examples.iter().map(|e| batching.voices.any(&e.person, rng));
-        let known: Vec<&Reference> = known.collect();
-        let mut batch = batching.compared(&examples, &rows, &known)?;
-        let half = rows.first().map_or(0, FeatureMatrix::n_features) / 2;
-        let mut parts = Vec::new();
-        let mut next = 0;
-        for (n, (place, statistics)) in [0, 1]
-            .into_iter()
-            .flat_map(|n| self.places.iter().zip(statistics).map(move |l| (n, l)))
-        {
-            let columns = place.columns((n + 1) * half);
-            parts.push(batch.x.narrow(2, next, columns.start - next)?);
-            let own = |values: fn(&Reference) -> &[f32]| {
-                let all = known.iter().flat_map(|k| &values(k)[columns.clone()]);
-                let shape = (known.len(), place.width);
-                Tensor::from_vec(all.copied().collect(), shape, &Device::Cpu)
-            };
-            let compared = statistics
-                .narrow(1, n * place.width, place.width)?
-                .sub(&own(|k| &k.mean)?)?
-                .div(&own(|k| &k.deviation)?)?;
-            parts.push(compared.unsqueeze(1)?);
-            next = columns.end;
-        }
-        let width = batch.x.dim(2)?;
-        parts.push(batch.x.narrow(2, next, width - next)?);
-        batch.x = Tensor::cat(&parts, 2)?;
-        Ok(batch)
-    }
-}
-
-/// The gradients of the layers' weights by those of what was pooled; the clips
-/// are those from `first` on.
-fn downwards(
-    pooled: &[Tensor],
-    statistics: &[Var],
-    upstream: &GradStore,
-    first: usize,
-) -> Result<GradStore> {
-    let mut sum = Tensor::zeros((), candle_core::DType::F32, &Device::Cpu)?;
-    for (pooled, statistics) in pooled.iter().zip(statistics) {
-        let Some(upstream) = upstream.get(statistics) else {
-            candle_core::bail!("the heads do not read the layer");
-        };
-        let upstream = upstream.narrow(0, first, pooled.dim(0)?)?.detach();
-        sum = (sum + (pooled * upstream)?.sum_all()?)?;
-    }
-    sum.backward()
 }
 
 /// The examples as tuned front ends make them, with so many views.

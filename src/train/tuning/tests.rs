@@ -1,13 +1,17 @@
 //! Layers that move are the layers in use, and learn.
 
 use super::layer::{TrainableLayer, merged};
+use super::tuner::Pick;
 use super::*;
 use crate::emotion::{Emotion, N_EMOTIONS};
+use crate::features::FeatureMatrix;
 use crate::model::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES};
 use crate::model::normalize::inputs;
 use crate::model::weights::{Precision, Weight, Weights};
 use crate::train::examples::Corpus;
 use crate::train::recipe::Recipe;
+use candle_core::{Device, Tensor, Var};
+use rand::Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
