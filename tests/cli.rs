@@ -321,6 +321,44 @@ fn evaluate_reports_a_corpus_of_one_s_own() {
 }
 
 #[test]
+fn evaluate_can_leave_out_whom_the_model_was_trained_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("speech.wav"),
+        common::fixture("speech.wav"),
+    )
+    .expect("is written");
+    let evaluated = |speakers: &[&str]| {
+        let rows = speakers.iter();
+        let rows = rows.map(|s| format!("ravdess,speech.wav,{s},f,neutral,1.2\n"));
+        let manifest = rows.collect::<String>();
+        let manifest = format!("corpus,path,speaker,sex,emotion,seconds\n{manifest}");
+        std::fs::write(folder.path().join("manifest.csv"), manifest).expect("is written");
+        undertone([
+            OsStr::new("evaluate"),
+            OsStr::new("--corpora"),
+            folder.path().as_os_str(),
+            OsStr::new("--unheard"),
+        ])
+    };
+    // Actor 01 was trained on, nobody is called 99.
+    let shown = succeeded(&evaluated(&["01", "99"]));
+    let counts: Vec<&str> = (shown.lines())
+        .find(|line| line.starts_with("ravdess "))
+        .expect("a line")
+        .split_whitespace()
+        .collect();
+    assert_eq!(counts[1], "1", "{shown}");
+    let none = evaluated(&["01"]);
+    assert_ne!(none.status.code(), Some(0));
+    assert!(
+        text(&none.stderr).contains("--unheard"),
+        "{}",
+        text(&none.stderr)
+    );
+}
+
+#[test]
 fn a_missing_corpus_or_model_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = folder.path().join("nowhere");

@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Reduce noise before anything is judged
     #[arg(long)]
     denoise: bool,
+    /// Judge those speakers alone that the model was not trained on
+    #[arg(long)]
+    unheard: bool,
     /// Judge every N-th recording alone
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     every: NonZeroUsize,
@@ -54,10 +57,18 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let choice = &arguments.model;
     let model = Artifact::from_bytes(&choice.bytes()?).map_err(|e| choice.blame(e))?;
+    let heard = &model.header.training.speakers;
     let recordings: Vec<_> = corpora::read(&arguments.corpora)?
         .into_iter()
+        .filter(|r| !arguments.unheard || !heard.contains(&r.person()))
         .step_by(arguments.every.get())
         .collect();
+    if recordings.is_empty() {
+        return Err(
+            "the model was trained on every speaker there; give others, or leave --unheard out"
+                .into(),
+        );
+    }
     let conditions = Conditions {
         known: arguments.known(),
         noise: arguments.noise,

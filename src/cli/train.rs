@@ -12,12 +12,12 @@ use crate::train::protocol::{
 };
 use crate::train::recipe::Recipe;
 use crate::train::report::Report;
-use crate::train::split::{always_trained_on, by_speaker};
+use crate::train::split::{by_speaker, never_tested};
 use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
 use crate::train::tuning::n_passes;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -36,6 +36,10 @@ pub(super) struct Arguments {
     /// reliability diagram (all protocols but `final`)
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Folder for each split's model, which `evaluate --unheard` can then measure
+    /// in noise or with its speakers known
+    #[arg(long)]
+    split_models: Option<PathBuf>,
     /// What is trained on and what is tested
     #[arg(long, value_enum, default_value_t = Protocol::Final)]
     protocol: Protocol,
@@ -98,14 +102,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
-    let talkers = Arc::new(Talkers::of(&always_trained_on(&recordings)));
+    let used = |r: &Recording| arguments.only.is_empty() || arguments.only.contains(&r.corpus);
+    let talkers = Arc::new(Talkers::for_training(&never_tested(&recordings, used)));
     if arguments.protocol == Protocol::RandomSplit {
         let five = |r: &Recording| r.emotion.is_some_and(|e| FIVE_CLASSES.contains(&e));
         recordings.retain(|r| five(r) && PAPER_CORPORA.contains(&&*r.corpus));
     }
-    if !arguments.only.is_empty() {
-        recordings.retain(|r| arguments.only.contains(&r.corpus));
-    }
+    recordings.retain(used);
     count(&recordings);
     let mut config = config(arguments, talkers)?;
     let bar = progress_bar("preparing");
@@ -143,6 +146,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             }
         }
         for candidate in candidates {
+            if let Some(folder) = &arguments.split_models {
+                let name = format!("{}-seed-{seed}.safetensors", candidate.fold());
+                std::fs::create_dir_all(folder)?;
+                write_artifact(arguments, &folder.join(name), candidate.artifact())?;
+            }
             let run = protocol::run(candidate, &examples.corpora)?;
             print(&run);
             runs.push(run);
@@ -191,11 +199,20 @@ fn write_model(
     arguments: &Arguments,
     artifact: &Artifact,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    if let Some(path) = &arguments.out {
-        let precision = arguments.model.schooling().precision;
-        write(path, artifact.to_bytes(precision)?)?;
-        eprintln!("written to {}", path.display());
+    match &arguments.out {
+        Some(path) => write_artifact(arguments, path, artifact),
+        None => Ok(()),
     }
+}
+
+fn write_artifact(
+    arguments: &Arguments,
+    path: &Path,
+    artifact: &Artifact,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let precision = arguments.model.schooling().precision;
+    write(path, artifact.to_bytes(precision)?)?;
+    eprintln!("written to {}", path.display());
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use super::metrics::{Metrics, Outcome};
 use super::split::{N_FOLDS, Split, by_corpus, by_speaker, shuffled};
 use super::trainer::{Calibrated, Progress, Trained, TrainingConfig, train};
 use crate::emotion::{Emotion, N_EMOTIONS};
+use crate::model::artifact::Artifact;
 use crate::model::calibration::Calibration;
 use crate::model::{EmotionModel, ModelError};
 use clap::ValueEnum;
@@ -129,6 +130,11 @@ impl Candidate<'_> {
     /// The split's name.
     pub fn fold(&self) -> &str {
         &self.fold
+    }
+
+    /// The model.
+    pub fn artifact(&self) -> &Artifact {
+        &self.trained.artifact
     }
 
     /// Unweighted average recall on the speakers that test it, of whom nothing
