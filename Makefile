@@ -56,7 +56,8 @@ test-native: need-rust ## run the native tests
 test-wasm: need-page need-browser ## compare wasm in headless Chromium with native
 	UNDERTONE_PARITY=$(parity) cargo test --all-features --test parity
 	UNDERTONE_PARITY=$(parity) CHROMEDRIVER="$${CHROMEDRIVER:-$$(command -v chromedriver)}" \
-		cargo test --target wasm32-unknown-unknown --test parity
+		cargo test --target wasm32-unknown-unknown --test parity --test products
+	CHROMEDRIVER="$${CHROMEDRIVER:-$$(command -v chromedriver)}" .ci/relaxed --test products
 
 test-e2e: dist need-browser ## drive the real dist/ in headless Chromium
 	UNDERTONE_DIST=$(CURDIR)/dist cargo test --all-features --test e2e -- --ignored --test-threads=1

@@ -5,8 +5,15 @@
 //! walks along the inputs (Goto and van de Geijn 2008, "Anatomy of
 //! High-Performance Matrix Multiplication").
 
+mod pairs;
+#[cfg(target_feature = "relaxed-simd")]
+mod quads;
+
+use self::pairs::pairs;
+#[cfg(target_feature = "relaxed-simd")]
+use self::quads::Quads;
 use super::Matrix;
-use super::lanes::{Floats, LINE, Lanes, Line, PairLine, WidePairLine, Work, on_best_unit, pair};
+use super::lanes::{Floats, LINE, Lanes, Line, Work, on_best_unit};
 
 /// Lines of a panel.
 const N_LINES: usize = 4;
@@ -53,31 +60,14 @@ enum Weights {
         blocks: Vec<Block<[i8; 2]>>,
         scales: Vec<Line>,
     },
+    /// As `Eight`, four inputs a line, where processors take these at once.
+    #[cfg(target_feature = "relaxed-simd")]
+    Quads(Quads),
     /// As `Eight`, in the width that products take them in.
     Widened {
         blocks: Vec<Block<[i16; 2]>>,
         scales: Vec<Line>,
     },
-}
-
-/// Two weights of a line as they lie in memory.
-trait Pair: Copy {
-    /// A line of them in registers.
-    fn load<L: Lanes>(line: &[Self; LINE]) -> L::Pairs;
-}
-
-impl Pair for [i8; 2] {
-    #[inline(always)]
-    fn load<L: Lanes>(line: &PairLine) -> L::Pairs {
-        L::widen(line)
-    }
-}
-
-impl Pair for [i16; 2] {
-    #[inline(always)]
-    fn load<L: Lanes>(line: &WidePairLine) -> L::Pairs {
-        L::load_wide(line)
-    }
 }
 
 /// Memory that products use again and again.
@@ -128,6 +118,14 @@ impl PackedMatrix {
     pub fn from_eight_bits(weights: &[i8], scales: &[f32], n_inputs: usize) -> PackedMatrix {
         let n_outputs = scales.len();
         assert_eq!(weights.len(), n_outputs * n_inputs, "shape");
+        #[cfg(target_feature = "relaxed-simd")]
+        if quads::at_once() {
+            return PackedMatrix {
+                n_outputs,
+                n_inputs,
+                weights: Weights::Quads(Quads::new(weights, scales, n_inputs)),
+            };
+        }
         let at = |o: usize, i: usize| {
             if i < n_inputs {
                 weights[o * n_inputs + i]
@@ -295,6 +293,11 @@ impl Product<'_> {
                     let (out, x) = ((out, n_outputs), (x, n_inputs));
                     pairs::<L, _, M, P>(out, x, blocks, scales, (&mut *scratch, walk));
                 }
+                #[cfg(target_feature = "relaxed-simd")]
+                Weights::Quads(quads) => {
+                    let (out, x) = ((out, n_outputs), (x, n_inputs));
+                    quads.add_product::<L, M, P>(out, x, (&mut *scratch, walk));
+                }
                 Weights::Widened { blocks, scales } => {
                     let (out, x) = ((out, n_outputs), (x, n_inputs));
                     pairs::<L, _, M, P>(out, x, blocks, scales, (&mut *scratch, walk));
@@ -328,61 +331,6 @@ fn full<L: Lanes, const M: usize, const P: usize>(
             }
             let rows = out.chunks_exact_mut(n_outputs);
             for (row, sums) in rows.zip(sums) {
-                add::<L, P>(row, first + q * P * LINE, sums);
-            }
-        }
-    }
-}
-
-/// Rounds all rows and adds their products with all panels of pairs.
-#[inline(always)]
-fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
-    (out, n_outputs): (&mut [f32], usize),
-    (x, n_inputs): (&[f32], usize),
-    blocks: &[Block<W>],
-    scales: &[Line],
-    (scratch, walk): (&mut Scratch, Walk),
-) {
-    let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
-    let n_blocks = n_inputs.div_ceil(2);
-    for i in walk.panels() {
-        let panel = &blocks[i * n_blocks..][..n_blocks];
-        let scales = (row_scales, &scales[i * N_LINES..]);
-        eight::<L, W, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
-    }
-}
-
-/// As [`full`], in 8 bits; with the scales of the rows and of the outputs from
-/// `first` on.
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn eight<L: Lanes, W: Pair, const M: usize, const P: usize>(
-    out: &mut [f32],
-    n_outputs: usize,
-    first: usize,
-    rows: &[[i32; M]],
-    panel: &[Block<W>],
-    scales: (&[f32], &[Line]),
-) {
-    let tiles = rows.chunks_exact(panel.len());
-    for (t, (tile, out)) in tiles.zip(out.chunks_mut(M * n_outputs)).enumerate() {
-        for q in 0..N_LINES / P {
-            let mut sums = [[L::zeros(); P]; M];
-            for (x, block) in tile.iter().zip(panel) {
-                for p in 0..P {
-                    let line = W::load::<L>(&block.0[q * P + p]);
-                    for (sums, x) in sums.iter_mut().zip(x) {
-                        sums[p] = L::add_pairs(sums[p], line, *x);
-                    }
-                }
-            }
-            let rows = out.chunks_exact_mut(n_outputs);
-            for ((row, scale), sums) in rows.zip(&scales.0[t * M..]).zip(sums) {
-                let scale = L::Floats::all(*scale);
-                let mut sums = sums.map(L::to_floats);
-                for (sums, scales) in sums.iter_mut().zip(&scales.1[q * P..]) {
-                    *sums = sums.multiply(L::load(scales).multiply(scale));
-                }
                 add::<L, P>(row, first + q * P * LINE, sums);
             }
         }
@@ -444,67 +392,6 @@ fn interleaved<'a, const M: usize>(
         }
     }
     scratch.as_chunks().0
-}
-
-/// Largest input after rounding, so that no sum of products with weights of at
-/// most 127 leaves 32 bits.
-fn amplitude(n_inputs: usize) -> f32 {
-    let largest = i32::MAX as usize / (127 * n_inputs.max(1));
-    largest.min(i16::MAX as usize) as f32
-}
-
-/// Every row rounded to 16 bits, pairs of inputs as one word, `M` rows side by
-/// side, and what one is worth in each row.
-#[inline(always)]
-fn rounded<'a, const M: usize>(
-    x: &[f32],
-    n_inputs: usize,
-    scratch: &'a mut Scratch,
-) -> (&'a [[i32; M]], &'a [f32]) {
-    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    let n_pairs = n_inputs.div_ceil(2);
-    let n_tiles = x.len().div_ceil(M * n_inputs);
-    let amplitude = amplitude(n_inputs);
-    scratch.pairs.clear();
-    scratch.pairs.resize(n_tiles * n_pairs * M, 0);
-    scratch.scales.clear();
-    let tiles = scratch.pairs.chunks_exact_mut(n_pairs * M);
-    for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
-        let (tile, _) = tile.as_chunks_mut::<M>();
-        for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
-            let largest = largest(row);
-            let factor = if largest > 0.0 {
-                amplitude / largest
-            } else {
-                0.0
-            };
-            scratch.scales.push(largest / amplitude);
-            let round = |v: f32| (v * factor + ROUND).to_bits() as i16;
-            let (pairs, rest) = row.as_chunks::<2>();
-            for (to, [a, b]) in tile.iter_mut().zip(pairs) {
-                to[m] = pair(round(*a), round(*b));
-            }
-            if let ([last], Some(to)) = (rest, tile.last_mut()) {
-                to[m] = pair(round(*last), 0);
-            }
-        }
-    }
-    (scratch.pairs.as_chunks().0, &scratch.scales)
-}
-
-/// Largest magnitude.
-#[inline(always)]
-fn largest(row: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let (eights, rest) = row.as_chunks::<8>();
-    for eight in eights {
-        for (m, v) in lanes.iter_mut().zip(eight) {
-            *m = if v.abs() > *m { v.abs() } else { *m };
-        }
-    }
-    let lanes = lanes.iter().chain(rest);
-    lanes.fold(0.0, |m, v| m.max(v.abs()))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use self::{avx2::Avx2, avx512::Avx512};
 use portable::Portable;
 #[cfg(target_arch = "wasm32")]
 use wasm::Simd128;
+#[cfg(target_feature = "relaxed-simd")]
+pub use wasm::saturates_between;
 
 pub use floats::Floats;
 
@@ -35,6 +37,16 @@ pub type Line = [f32; LINE];
 pub type PairLine = [[i8; 2]; LINE];
 /// A [`PairLine`] in 16 bits.
 pub type WidePairLine = [[i16; 2]; LINE];
+
+/// The 8-bit weights of [`LINE`] outputs for four neighbouring inputs.
+#[cfg(target_feature = "relaxed-simd")]
+pub type QuadLine = [[i8; 4]; LINE];
+/// What zero becomes in fourteen bits without a sign.
+#[cfg(target_feature = "relaxed-simd")]
+pub const ZERO_OF_HALVES: i32 = 1 << 13;
+/// [`LINE`] integers.
+#[cfg(target_feature = "relaxed-simd")]
+pub type IntegerLine = [i32; LINE];
 
 /// Two 16-bit inputs as one word, the first in the low half.
 #[inline(always)]
@@ -66,6 +78,23 @@ pub trait Lanes {
     fn load_wide(line: &WidePairLine) -> Self::Pairs;
     /// Adds both products of each pair of weights with the [`pair`] `x`.
     fn add_pairs(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
+    /// A line of quads in registers.
+    #[cfg(target_feature = "relaxed-simd")]
+    fn load_quads(line: &QuadLine) -> Self::Pairs;
+    /// Values times `factor`, of magnitude below 2¹³ then, rounded, above
+    /// [`ZERO_OF_HALVES`]: the upper seven bits of four in a word, then the lower ones.
+    #[cfg(target_feature = "relaxed-simd")]
+    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 4]; 2];
+    /// Integers in registers.
+    #[cfg(target_feature = "relaxed-simd")]
+    fn load_integers(line: &IntegerLine) -> Self::Integers;
+    /// Adds the products of each quad of weights with the four bytes of `x`, at
+    /// most 127 each.
+    #[cfg(target_feature = "relaxed-simd")]
+    fn add_quads(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
+    /// 128 times as much.
+    #[cfg(target_feature = "relaxed-simd")]
+    fn times_128(sums: Self::Integers) -> Self::Integers;
     /// The sums as floats.
     fn to_floats(sums: Self::Integers) -> Self::Floats;
 }

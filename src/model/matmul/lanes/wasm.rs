@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 use super::floats::{Floats, MANTISSA_BITS};
+#[cfg(target_feature = "relaxed-simd")]
+use super::{IntegerLine, QuadLine, ZERO_OF_HALVES};
 use super::{Lanes, Line, PairLine, WidePairLine};
 use core::arch::wasm32::*;
 
@@ -63,10 +65,78 @@ impl Lanes for Simd128 {
         ]
     }
 
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn load_quads(line: &QuadLine) -> [v128; 2] {
+        let at = line.as_ptr().cast::<v128>();
+        // SAFETY: a line of quads is 32 bytes, and loads need no alignment.
+        unsafe { [v128_load(at), v128_load(at.add(1))] }
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 4]; 2] {
+        // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
+        let round = f32x4_splat(12_582_912.0 + ZERO_OF_HALVES as f32);
+        let (factor, seven) = (f32x4_splat(factor), i32x4_splat(127));
+        let at = values.as_ptr().cast::<v128>();
+        let bits = [0, 1, 2, 3].map(|i| {
+            // SAFETY: sixteen values are four vectors, and loads need no alignment.
+            let values = unsafe { v128_load(at.add(i)) };
+            f32x4_add(f32x4_mul(values, factor), round)
+        });
+        let upper = bits.map(|bits| v128_and(u32x4_shr(bits, 7), seven));
+        let lower = bits.map(|bits| v128_and(bits, seven));
+        [upper, lower].map(|[a, b, c, d]| {
+            let (first, last) = (u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d));
+            let bytes = u8x16_narrow_i16x8(first, last);
+            [
+                i32x4_extract_lane::<0>(bytes),
+                i32x4_extract_lane::<1>(bytes),
+                i32x4_extract_lane::<2>(bytes),
+                i32x4_extract_lane::<3>(bytes),
+            ]
+        })
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn load_integers(line: &IntegerLine) -> [v128; 2] {
+        let at = line.as_ptr().cast::<v128>();
+        // SAFETY: a line of integers is 32 bytes, and loads need no alignment.
+        unsafe { [v128_load(at), v128_load(at.add(1))] }
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn add_quads(sums: [v128; 2], line: [v128; 2], x: i32) -> [v128; 2] {
+        let x = i32x4_splat(x);
+        [
+            i32x4_relaxed_dot_i8x16_i7x16_add(line[0], x, sums[0]),
+            i32x4_relaxed_dot_i8x16_i7x16_add(line[1], x, sums[1]),
+        ]
+    }
+
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn times_128(sums: [v128; 2]) -> [v128; 2] {
+        sums.map(|half| i32x4_shl(half, 7))
+    }
+
     #[inline(always)]
     fn to_floats(sums: [v128; 2]) -> [v128; 2] {
         sums.map(|half| f32x4_convert_i32x4(half))
     }
+}
+
+/// Whether sums of products of bytes saturate at 16 bits on their way, as they do on
+/// x86 without an instruction for the whole (`vpmaddubsw`, then two more). The
+/// factors here are larger than what results are promised for.
+#[cfg(target_feature = "relaxed-simd")]
+pub fn saturates_between() -> bool {
+    let [weights, x] = std::hint::black_box([i8x16_splat(127), i8x16_splat(-1)]);
+    let sums = i32x4_relaxed_dot_i8x16_i7x16_add(weights, x, i32x4_splat(0));
+    i32x4_extract_lane::<0>(sums) == 2 * i32::from(i16::MAX)
 }
 
 impl Floats for v128 {
