@@ -12,7 +12,7 @@ use crate::train::protocol::{
 };
 use crate::train::recipe::Recipe;
 use crate::train::report::Report;
-use crate::train::split::{by_speaker, never_tested};
+use crate::train::split::{always_trained_on, by_speaker};
 use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
 use crate::train::tuning::n_passes;
 use clap::Args;
@@ -102,13 +102,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recordings = corpora::read(&arguments.corpora)?;
-    let used = |r: &Recording| arguments.only.is_empty() || arguments.only.contains(&r.corpus);
-    let talkers = Arc::new(Talkers::for_training(&never_tested(&recordings, used)));
+    let talkers = Arc::new(Talkers::of(&always_trained_on(&recordings)));
     if arguments.protocol == Protocol::RandomSplit {
         let five = |r: &Recording| r.emotion.is_some_and(|e| FIVE_CLASSES.contains(&e));
         recordings.retain(|r| five(r) && PAPER_CORPORA.contains(&&*r.corpus));
     }
-    recordings.retain(used);
+    if !arguments.only.is_empty() {
+        recordings.retain(|r| arguments.only.contains(&r.corpus));
+    }
     count(&recordings);
     let mut config = config(arguments, talkers)?;
     let bar = progress_bar("preparing");

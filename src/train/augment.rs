@@ -13,11 +13,11 @@ const N_PIECE: usize = 512;
 const N_SEARCH: usize = 128;
 
 /// Raised whenever a recording is altered differently.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 3;
 
 /// A random altered view of mono samples at 16 kHz: pitch ±2 semitones, tempo
-/// ×0.85–1.18, gain −9…+6 dB, for most another microphone and noise at 0–20 dB,
-/// half of it babble of `talkers`, and for some a room or a telephone's band.
+/// ×0.85–1.18, gain −9…+6 dB, for most another microphone and noise at 0–25 dB,
+/// babble of `talkers` among it, and for some a room or a telephone's band.
 ///
 /// # Errors
 /// If the resampler fails.
@@ -36,13 +36,9 @@ pub fn altered(
         out = in_room(&out, rng);
     }
     if rng.random_bool(0.75) {
-        let kind = match rng.random_range(0..4) {
-            0 => NoiseKind::White,
-            1 => NoiseKind::Pink,
-            _ => NoiseKind::Babble,
-        };
+        let kind = NoiseKind::ALL[rng.random_range(0..NoiseKind::ALL.len())];
         let noise = kind.samples(out.len(), "", talkers, rng);
-        mix(&mut out, &noise, rng.random_range(0.0..20.0));
+        mix(&mut out, &noise, rng.random_range(0.0..25.0));
     }
     if rng.random_bool(0.15) {
         telephone(&mut out);

@@ -5,7 +5,6 @@ use crate::audio;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,9 +14,6 @@ const N_BABBLE: usize = 6;
 
 /// Recordings that babble is made of.
 const N_TALKERS: usize = 24;
-
-/// The same in training, where few would be learnt by heart.
-const N_TALKERS_IN_TRAINING: usize = 240;
 
 /// What kind of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,37 +81,12 @@ struct Talker {
     samples: Vec<f32>,
 }
 
-/// About so many, evenly shared between the people who speak.
-fn as_many_of_each<'a>(recordings: &[&'a Recording], n: usize) -> Vec<&'a Recording> {
-    let mut people: BTreeMap<String, Vec<&Recording>> = BTreeMap::new();
-    for recording in recordings {
-        let own = people.entry(recording.person()).or_default();
-        own.push(recording);
-    }
-    let each = n.div_ceil(people.len().max(1));
-    people.values().flat_map(|own| spread(own, each)).collect()
-}
-
-/// At most so many, spread over the list.
-fn spread<'a>(recordings: &[&'a Recording], n: usize) -> impl Iterator<Item = &'a Recording> {
-    let step = recordings.len().div_ceil(n).max(1);
-    recordings.iter().step_by(step).copied()
-}
-
 impl Talkers {
     /// Decodes recordings spread over the list; those that cannot be read or
     /// are silent are left out.
     pub fn of(recordings: &[&Recording]) -> Talkers {
-        Talkers::decoded(spread(recordings, N_TALKERS))
-    }
-
-    /// Decodes more of them, as many of each person, for training.
-    pub fn for_training(recordings: &[&Recording]) -> Talkers {
-        Talkers::decoded(as_many_of_each(recordings, N_TALKERS_IN_TRAINING).into_iter())
-    }
-
-    fn decoded<'a>(recordings: impl Iterator<Item = &'a Recording>) -> Talkers {
-        let talkers = recordings.filter_map(|recording| {
+        let step = recordings.len().div_ceil(N_TALKERS).max(1);
+        let talkers = recordings.iter().step_by(step).filter_map(|recording| {
             let bytes = std::fs::read(&recording.path).ok()?;
             let name = recording.path.to_string_lossy();
             let samples = audio::load(bytes, &name).ok()?.clip.into_samples();
@@ -154,6 +125,9 @@ impl Talkers {
 }
 
 impl NoiseKind {
+    /// All of them.
+    pub const ALL: [NoiseKind; 3] = [NoiseKind::White, NoiseKind::Pink, NoiseKind::Babble];
+
     /// So many samples of unknown level; babble is of people other than
     /// `speaker`.
     pub fn samples(
@@ -283,16 +257,6 @@ mod tests {
         };
         let fall_db = octave_db(8) - octave_db(64);
         assert!((fall_db - 9.0).abs() < 1.0, "{fall_db} in three octaves");
-    }
-
-    #[test]
-    fn nobody_talks_more_than_others_in_training() {
-        let all: Vec<Recording> = (0..50)
-            .map(|i| recording(if i < 40 { "often" } else { "seldom" }))
-            .collect();
-        let chosen = as_many_of_each(&all.iter().collect::<Vec<_>>(), 8);
-        let of = |who| chosen.iter().filter(|r| r.speaker == who).count();
-        assert_eq!((of("often"), of("seldom")), (4, 4));
     }
 
     #[test]

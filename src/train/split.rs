@@ -30,14 +30,9 @@ const MIN_SPEAKERS: usize = 3;
 /// model may be; a corpus with fewer gives none.
 const SPEAKERS_PER_VALIDATION: usize = 8;
 
-/// The recordings that test nobody: those of corpora that are not `used`, or that have
-/// too few speakers.
-pub fn never_tested(
-    recordings: &[Recording],
-    used: impl Fn(&Recording) -> bool,
-) -> Vec<&Recording> {
-    let used: Vec<Recording> = recordings.iter().filter(|r| used(r)).cloned().collect();
-    let folds = folds(&used);
+/// The recordings of corpora with too few speakers to test anybody.
+pub fn always_trained_on(recordings: &[Recording]) -> Vec<&Recording> {
+    let folds = folds(recordings);
     let tested = |r: &&Recording| folds.contains_key(&r.person());
     recordings.iter().filter(|r| !tested(r)).collect()
 }
