@@ -66,6 +66,7 @@ lint: need-rust ## check formatting and lints, native and wasm
 	cargo fmt --check
 	cargo clippy --all-features --all-targets -- -D warnings
 	cargo clippy --features page --target wasm32-unknown-unknown -- -D warnings
+	.ci/relaxed --lint
 
 bench: dist need-browser ## measure beside the peers, in one run
 	bench/run
