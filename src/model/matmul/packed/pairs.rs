@@ -41,8 +41,8 @@ pub(super) fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
     }
 }
 
-/// As [`full`], in 8 bits; with the scales of the rows and of the outputs from
-/// `first` on.
+/// Adds the products of all rows with a panel, whose first output is `first`; with
+/// the scales of the rows and of the outputs from `first` on.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn eight<L: Lanes, W: Pair, const M: usize, const P: usize>(
@@ -105,13 +105,8 @@ fn rounded<'a, const M: usize>(
     for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
         let (tile, _) = tile.as_chunks_mut::<M>();
         for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
-            let largest = largest(row);
-            let factor = if largest > 0.0 {
-                amplitude / largest
-            } else {
-                0.0
-            };
-            scratch.scales.push(largest / amplitude);
+            let (factor, scale) = factor_and_scale(row, amplitude);
+            scratch.scales.push(scale);
             let round = |v: f32| (v * factor + ROUND).to_bits() as i16;
             let (pairs, rest) = row.as_chunks::<2>();
             for (to, [a, b]) in tile.iter_mut().zip(pairs) {
@@ -125,9 +120,21 @@ fn rounded<'a, const M: usize>(
     (scratch.pairs.as_chunks().0, &scratch.scales)
 }
 
+/// What takes the largest of a row to `amplitude`, and what one is worth then.
+#[inline(always)]
+pub(super) fn factor_and_scale(row: &[f32], amplitude: f32) -> (f32, f32) {
+    let largest = largest(row);
+    let factor = if largest > 0.0 {
+        amplitude / largest
+    } else {
+        0.0
+    };
+    (factor, largest / amplitude)
+}
+
 /// Largest magnitude.
 #[inline(always)]
-pub(super) fn largest(row: &[f32]) -> f32 {
+fn largest(row: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     let (eights, rest) = row.as_chunks::<8>();
     for eight in eights {

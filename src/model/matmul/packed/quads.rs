@@ -6,7 +6,7 @@
 //! where they are positive, and taken in two halves: the upper ones, 2⁷ times
 //! what that gives, and the lower ones.
 
-use super::pairs::{amplitude, largest};
+use super::pairs::{amplitude, factor_and_scale};
 use super::{Block, N_LINES, PANEL, Scratch, Walk, add, blocks, lines};
 use crate::model::matmul::lanes::{
     Floats, IntegerLine, LINE, Lanes, Line, ZERO_OF_HALVES, saturates_between,
@@ -143,13 +143,8 @@ fn rounded<'a, L: Lanes, const M: usize>(
     for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
         let (upper, lower) = tile.as_chunks_mut::<M>().0.split_at_mut(n_quads);
         for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
-            let largest = largest(row);
-            let factor = if largest > 0.0 {
-                amplitude / largest
-            } else {
-                0.0
-            };
-            scratch.scales.push(largest / amplitude);
+            let (factor, scale) = factor_and_scale(row, amplitude);
+            scratch.scales.push(scale);
             let halves = upper.chunks_mut(4).zip(lower.chunks_mut(4));
             for (sixteen, (upper, lower)) in row.chunks(16).zip(halves) {
                 let parts = match sixteen.first_chunk() {
