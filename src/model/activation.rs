@@ -1,8 +1,12 @@
 //! Gate functions without branches or calls, of one float or of as many as a
 //! vector unit takes. Absolute error below 3e-7.
 
-use super::matmul::Floats;
+use super::matmul::{Constant, Floats};
 use std::f32::consts::LOG2_E;
+
+static ONE: Constant = Constant::new(1.0);
+static MINUS_ONE: Constant = Constant::new(-1.0);
+static MINUS_TWO: Constant = Constant::new(-2.0);
 
 /// `eˣ` by splitting off the power of two, in two constants as Cephes' `expf`
 /// (S. Moshier), and a polynomial of degree five for the rest: that of the least
@@ -12,48 +16,65 @@ use std::f32::consts::LOG2_E;
 pub fn exp<F: Floats>(x: F) -> F {
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits; 127 is
     // the bias of a float's exponent.
-    const ROUND: f32 = 12_582_912.0;
-    const BIAS: f32 = 127.0;
-    let x = x.at_most(F::all(88.0)).at_least(F::all(-87.0));
-    let shifted = x.multiply_add(F::all(LOG2_E), F::all(ROUND + BIAS));
-    let n = shifted.add(F::all(-ROUND - BIAS));
-    let r = n.multiply_add(F::all(-0.693_359_4), x);
-    let r = n.multiply_add(F::all(2.121_944_4e-4), r);
-    let p = F::all(8.312_501e-3);
-    let p = p.multiply_add(r, F::all(4.189_033e-2));
-    let p = p.multiply_add(r, F::all(1.666_711_6e-1));
-    let p = p.multiply_add(r, F::all(4.999_923e-1));
-    let p = p.multiply_add(r, F::all(1.0));
-    let p = p.multiply_add(r, F::all(1.0));
+    const ROUND_AND_BIAS: f32 = 12_582_912.0 + 127.0;
+    static LARGEST: Constant = Constant::new(88.0);
+    static SMALLEST: Constant = Constant::new(-87.0);
+    static POWERS: Constant = Constant::new(LOG2_E);
+    static ROUND: Constant = Constant::new(ROUND_AND_BIAS);
+    static ROUND_BACK: Constant = Constant::new(-ROUND_AND_BIAS);
+    static MINUS_LN_2: [Constant; 2] = [Constant::new(-0.693_359_4), Constant::new(2.121_944_4e-4)];
+    static FIFTH: Constant = Constant::new(8.312_501e-3);
+    static OTHERS: [Constant; 3] = [
+        Constant::new(4.189_033e-2),
+        Constant::new(1.666_711_6e-1),
+        Constant::new(4.999_923e-1),
+    ];
+    let x = x.at_most(F::constant(&LARGEST));
+    let x = x.at_least(F::constant(&SMALLEST));
+    let shifted = x.multiply_add(F::constant(&POWERS), F::constant(&ROUND));
+    let n = shifted.add(F::constant(&ROUND_BACK));
+    let mut r = x;
+    for part in &MINUS_LN_2 {
+        r = n.multiply_add(F::constant(part), r);
+    }
+    let mut p = F::constant(&FIFTH);
+    for coefficient in &OTHERS {
+        p = p.multiply_add(r, F::constant(coefficient));
+    }
+    let one = F::constant(&ONE);
+    let p = p.multiply_add(r, one).multiply_add(r, one);
     p.multiply(shifted.low_bits_to_exponent())
 }
 
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 pub fn sigmoid<F: Floats>(x: F) -> F {
-    F::all(1.0).divide(one_more_than_exp_of_minus(x))
+    F::constant(&ONE).divide(one_more_than_exp_of_minus(x))
 }
 
 /// The hyperbolic tangent.
 #[inline(always)]
 pub fn tanh<F: Floats>(x: F) -> F {
-    let one_more = exp(x.add(x)).add(F::all(1.0));
-    F::all(-2.0).divide(one_more).add(F::all(1.0))
+    let one = F::constant(&ONE);
+    let one_more = exp(x.add(x)).add(one);
+    F::constant(&MINUS_TWO).divide(one_more).add(one)
 }
 
 /// `sigmoid(gate) · tanh(x)` with one division for both.
 #[inline(always)]
 pub fn gated_tanh<F: Floats>(gate: F, x: F) -> F {
     // From here on the tangent is one, and the product stays in range.
-    let x = x.at_most(F::all(15.0));
+    static ENOUGH: Constant = Constant::new(15.0);
+    let x = x.at_most(F::constant(&ENOUGH));
     let squared = exp(x.add(x));
-    let below = one_more_than_exp_of_minus(gate).multiply(squared.add(F::all(1.0)));
-    squared.add(F::all(-1.0)).divide(below)
+    let one_more = squared.add(F::constant(&ONE));
+    let below = one_more_than_exp_of_minus(gate).multiply(one_more);
+    squared.add(F::constant(&MINUS_ONE)).divide(below)
 }
 
 #[inline(always)]
 fn one_more_than_exp_of_minus<F: Floats>(x: F) -> F {
-    exp(x.multiply(F::all(-1.0))).add(F::all(1.0))
+    exp(x.multiply(F::constant(&MINUS_ONE))).add(F::constant(&ONE))
 }
 
 #[cfg(test)]

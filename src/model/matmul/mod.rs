@@ -4,7 +4,7 @@
 mod lanes;
 mod packed;
 
-pub use lanes::{Floats, LINE, Lanes, Work, load, map, on_best_unit, store};
+pub use lanes::{Constant, Floats, Lanes, Work, map, map_with, on_best_unit};
 pub use packed::{PackedMatrix, Scratch};
 
 use std::borrow::Cow;

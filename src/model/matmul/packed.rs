@@ -19,11 +19,12 @@ use super::lanes::{Floats, LINE, Lanes, Line, Work, on_best_unit};
 const N_LINES: usize = 4;
 /// Outputs that lie side by side.
 const PANEL: usize = N_LINES * LINE;
-/// What a panel holds for one input. It begins with a cache line, since a vector
-/// that lies in two of them is read twice.
+/// What a panel of `N` lines holds for one input. No vector lies in two cache
+/// lines, since it would be read twice.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Block<T>([[T; LINE]; N_LINES]);
+#[cfg_attr(target_arch = "wasm32", repr(align(16)))]
+#[cfg_attr(not(target_arch = "wasm32"), repr(align(64)))]
+struct Block<T, const N: usize = N_LINES>([[T; LINE]; N]);
 
 /// Rows of a tile: with two vectors of outputs, two of weights and one input,
 /// just as many as there are registers.
@@ -83,6 +84,16 @@ pub struct Scratch {
     scales: Vec<f32>,
 }
 
+impl Scratch {
+    /// The next product's order.
+    fn turn(&mut self) -> Walk {
+        self.backwards = !self.backwards;
+        Walk {
+            backwards: self.backwards,
+        }
+    }
+}
+
 impl PackedMatrix {
     /// Packs `[outputs, inputs]` weights, row-major.
     ///
@@ -140,7 +151,7 @@ impl PackedMatrix {
                 blocks: blocks(n_outputs, n_inputs.div_ceil(2), |o, i| {
                     [at(o, 2 * i), at(o, 2 * i + 1)]
                 }),
-                scales: lines(scales),
+                scales: lines::<N_LINES>(scales),
             },
         }
     }
@@ -192,17 +203,18 @@ impl PackedMatrix {
     }
 }
 
-/// Panels of four lines of outputs, an input a block; beyond the outputs lies
-/// the default.
-fn blocks<T: Copy + Default>(
+/// Panels of `N` lines of outputs, an input a block; beyond the outputs lies the
+/// default.
+fn blocks<T: Copy + Default, const N: usize>(
     n_outputs: usize,
     n_inputs: usize,
     at: impl Fn(usize, usize) -> T,
-) -> Vec<Block<T>> {
-    let mut blocks = Vec::with_capacity(n_outputs.div_ceil(PANEL) * n_inputs);
-    for first in (0..n_outputs).step_by(PANEL) {
+) -> Vec<Block<T, N>> {
+    let panel = N * LINE;
+    let mut blocks = Vec::with_capacity(n_outputs.div_ceil(panel) * n_inputs);
+    for first in (0..n_outputs).step_by(panel) {
         for input in 0..n_inputs {
-            let mut block = Block([[T::default(); LINE]; N_LINES]);
+            let mut block = Block([[T::default(); LINE]; N]);
             for (w, output) in block.0.as_flattened_mut().iter_mut().zip(first..n_outputs) {
                 *w = at(output, input);
             }
@@ -212,9 +224,9 @@ fn blocks<T: Copy + Default>(
     blocks
 }
 
-/// A line after the other, in whole panels; beyond the values lie zeros.
-fn lines(values: &[f32]) -> Vec<Line> {
-    let mut lines = vec![[0.0; LINE]; N_LINES * values.len().div_ceil(PANEL)];
+/// A line after the other, in whole panels of `N`; beyond the values lie zeros.
+fn lines<const N: usize>(values: &[f32]) -> Vec<Line> {
+    let mut lines = vec![[0.0; LINE]; values.len().next_multiple_of(N * LINE) / LINE];
     lines.as_flattened_mut()[..values.len()].copy_from_slice(values);
     lines
 }
@@ -222,15 +234,14 @@ fn lines(values: &[f32]) -> Vec<Line> {
 /// The order of the panels.
 #[derive(Clone, Copy)]
 struct Walk {
-    n_panels: usize,
     backwards: bool,
 }
 
 impl Walk {
     #[inline(always)]
-    fn panels(self) -> impl Iterator<Item = usize> {
-        (0..self.n_panels).map(move |i| match self.backwards {
-            true => self.n_panels - 1 - i,
+    fn panels(self, n_panels: usize) -> impl Iterator<Item = usize> {
+        (0..n_panels).map(move |i| match self.backwards {
+            true => n_panels - 1 - i,
             false => i,
         })
     }
@@ -273,17 +284,13 @@ impl Product<'_> {
         let x = x.chunks(N_ROWS_AT_ONCE * n_inputs);
         let out = out.chunks_mut(N_ROWS_AT_ONCE * n_outputs);
         for (x, out) in x.zip(out) {
-            scratch.backwards = !scratch.backwards;
-            let walk = Walk {
-                n_panels: n_outputs.div_ceil(PANEL),
-                backwards: scratch.backwards,
-            };
+            let walk = scratch.turn();
             match &matrix.weights {
                 Weights::Full(blocks) => {
                     for first in (0..n_inputs).step_by(N_INPUTS_AT_ONCE) {
                         let inputs = first..n_inputs.min(first + N_INPUTS_AT_ONCE);
                         let rows = interleaved::<M>(x, n_inputs, inputs.clone(), &mut scratch.rows);
-                        for i in walk.panels() {
+                        for i in walk.panels(n_outputs.div_ceil(PANEL)) {
                             let panel = &blocks[i * n_inputs..][inputs.clone()];
                             full::<L, M, P>(out, n_outputs, i * PANEL, rows, panel);
                         }
@@ -296,7 +303,7 @@ impl Product<'_> {
                 #[cfg(target_feature = "relaxed-simd")]
                 Weights::Quads(quads) => {
                     let (out, x) = ((out, n_outputs), (x, n_inputs));
-                    quads.add_product::<L, M, P>(out, x, (&mut *scratch, walk));
+                    quads.add_product::<L>(out, x, (&mut *scratch, walk));
                 }
                 Weights::Widened { blocks, scales } => {
                     let (out, x) = ((out, n_outputs), (x, n_inputs));

@@ -2,7 +2,7 @@
 
 use crate::model::activation::{gated_tanh, sigmoid, tanh};
 use crate::model::header::Cell;
-use crate::model::matmul::{Floats, LINE, Lanes, load, store};
+use crate::model::matmul::{Floats, Lanes, map_with};
 
 /// Turns pre-activations into gates in place (kept for the way back), and
 /// writes the new state. `gates` is `[gates · hidden]`, the rest `[hidden]`;
@@ -44,21 +44,32 @@ pub fn advance<L: Lanes>(
     cell_state: &mut [f32],
     hidden_state: &mut [f32],
 ) {
-    let n = hidden_state.len();
-    let at = |values: &[f32], first: usize| load::<L>(&values[first..]);
-    for first in (0..n).step_by(LINE) {
-        let hidden = match cell {
-            Cell::SimpleRnn => tanh(at(gates, first)),
-            Cell::Lstm => {
-                let [i, f, g, o] = [0, n, 2 * n, 3 * n].map(|gate| at(&gates[gate..][..n], first));
-                let written = gated_tanh(i, g);
-                let c = sigmoid(f).multiply_add(at(cell_state, first), written);
-                store::<L>(&mut cell_state[first..], c);
-                gated_tanh(o, c)
-            }
-        };
-        store::<L>(&mut hidden_state[first..], hidden);
+    match cell {
+        Cell::SimpleRnn => map_with::<L, 1>(hidden_state, [gates], |_, [g]| tanh(g)),
+        Cell::Lstm => {
+            let n = hidden_state.len();
+            let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &gates[gate * n..][..n]);
+            // One after the other: a processor looks ahead further along short
+            // chains of instructions than along long ones.
+            write::<L>(cell_state, [i, f, g]);
+            read::<L>(hidden_state, [o, cell_state]);
+        }
     }
+}
+
+// Both apart, so that an engine keeps what they work with in registers.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn write<L: Lanes>(cell_state: &mut [f32], gates: [&[f32]; 3]) {
+    map_with::<L, 3>(cell_state, gates, |c, [i, f, g]| {
+        sigmoid(f).multiply_add(c, gated_tanh(i, g))
+    });
+}
+
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn read<L: Lanes>(hidden_state: &mut [f32], gate_and_cell: [&[f32]; 2]) {
+    map_with::<L, 2>(hidden_state, gate_and_cell, |_, [o, c]| gated_tanh(o, c));
 }
 
 /// What [`step`] left behind, for the way back.

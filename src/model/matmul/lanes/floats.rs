@@ -2,10 +2,27 @@
 
 use super::LINE;
 
+/// A number that is the same in every lane and known beforehand.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
+pub struct Constant(pub [f32; 4]);
+
+impl Constant {
+    /// `value` throughout.
+    pub const fn new(value: f32) -> Constant {
+        Constant([value; 4])
+    }
+}
+
 /// One float, or several that are computed with alike.
 pub trait Floats: Copy {
     /// `value` throughout.
     fn all(value: f32) -> Self;
+    /// The same of a number that is known beforehand.
+    #[inline(always)]
+    fn constant(value: &'static Constant) -> Self {
+        Self::all(value.0[0])
+    }
     /// `self + other`.
     fn add(self, other: Self) -> Self;
     /// `self · other`.
@@ -143,6 +160,11 @@ impl<F: Floats> Floats for [F; 2] {
     #[inline(always)]
     fn all(value: f32) -> Self {
         [F::all(value); 2]
+    }
+
+    #[inline(always)]
+    fn constant(value: &'static Constant) -> Self {
+        [F::constant(value); 2]
     }
 
     #[inline(always)]

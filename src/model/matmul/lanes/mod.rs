@@ -22,7 +22,7 @@ use wasm::Simd128;
 #[cfg(target_feature = "relaxed-simd")]
 pub use wasm::saturates_between;
 
-pub use floats::Floats;
+pub use floats::{Constant, Floats};
 
 /// Outputs that a tile computes side by side: two vectors of floats.
 #[cfg(target_arch = "wasm32")]
@@ -82,9 +82,9 @@ pub trait Lanes {
     #[cfg(target_feature = "relaxed-simd")]
     fn load_quads(line: &QuadLine) -> Self::Pairs;
     /// Values times `factor`, of magnitude below 2¹³ then, rounded, above
-    /// [`ZERO_OF_HALVES`]: the upper seven bits of four in a word, then the lower ones.
+    /// [`ZERO_OF_HALVES`]: for each four the upper seven bits in a word, then the lower ones.
     #[cfg(target_feature = "relaxed-simd")]
-    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 4]; 2];
+    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 2]; 4];
     /// Integers in registers.
     #[cfg(target_feature = "relaxed-simd")]
     fn load_integers(line: &IntegerLine) -> Self::Integers;
@@ -92,9 +92,9 @@ pub trait Lanes {
     /// most 127 each.
     #[cfg(target_feature = "relaxed-simd")]
     fn add_quads(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
-    /// 128 times as much.
+    /// 128 times `upper`, and `lower`.
     #[cfg(target_feature = "relaxed-simd")]
-    fn times_128(sums: Self::Integers) -> Self::Integers;
+    fn join(upper: Self::Integers, lower: Self::Integers) -> Self::Integers;
     /// The sums as floats.
     fn to_floats(sums: Self::Integers) -> Self::Floats;
 }
@@ -102,49 +102,38 @@ pub trait Lanes {
 /// Puts a function of every value in its place.
 #[inline(always)]
 pub fn map<L: Lanes>(values: &mut [f32], f: impl Fn(L::Floats) -> L::Floats) {
-    let mut rest = values;
-    while !rest.is_empty() {
-        store::<L>(rest, f(load::<L>(rest)));
-        rest = rest.get_mut(LINE..).unwrap_or_default();
-    }
+    map_with::<L, 0>(values, [], |value, []| f(value));
 }
 
-/// The first line of `values`, with zeros where there are too few.
+/// Puts a function of every value, and of those of `others` that are there, in its place.
+///
+/// # Panics
+/// If the others are not as many.
 #[inline(always)]
-pub fn load<L: Lanes>(values: &[f32]) -> L::Floats {
-    match values.first_chunk() {
-        Some(line) => L::load(line),
-        None => L::load(&padded(values)),
+pub fn map_with<L: Lanes, const N: usize>(
+    values: &mut [f32],
+    others: [&[f32]; N],
+    f: impl Fn(L::Floats, [L::Floats; N]) -> L::Floats,
+) {
+    let others = others.map(|other| &other[..values.len()]);
+    let (lines, rest) = values.as_chunks_mut::<LINE>();
+    let n_whole = lines.len();
+    let other_lines = others.map(|other| &other.as_chunks::<LINE>().0[..n_whole]);
+    for (i, line) in lines.iter_mut().enumerate() {
+        let there = other_lines.map(|other| L::load(&other[i]));
+        L::store(f(L::load(line), there), line);
     }
-}
-
-/// A line to where `values` begin, as far as there is room.
-#[inline(always)]
-pub fn store<L: Lanes>(values: &mut [f32], line: L::Floats) {
-    match values.first_chunk_mut() {
-        Some(to) => L::store(line, to),
-        None => {
-            let mut whole = [0.0; LINE];
-            L::store(line, &mut whole);
-            store_some(values, &whole);
-        }
+    if !rest.is_empty() {
+        let padded = |values: &[f32]| {
+            let mut line = [0.0; LINE];
+            line[..values.len()].copy_from_slice(values);
+            line
+        };
+        let there = others.map(|other| L::load(&padded(&other[n_whole * LINE..])));
+        let mut line = padded(rest);
+        L::store(f(L::load(&line), there), &mut line);
+        rest.copy_from_slice(&line[..rest.len()]);
     }
-}
-
-// Nearly all lines are whole. Out of the way, the others do not turn moves of
-// registers into calls that copy memory.
-#[cold]
-#[inline(never)]
-fn padded(values: &[f32]) -> Line {
-    let mut line = [0.0; LINE];
-    line[..values.len()].copy_from_slice(values);
-    line
-}
-
-#[cold]
-#[inline(never)]
-fn store_some(values: &mut [f32], line: &Line) {
-    values.copy_from_slice(&line[..values.len()]);
 }
 
 /// Something to be done on a vector unit; `run` must be inlined always.

@@ -1,7 +1,7 @@
 //! WebAssembly.
 #![allow(unsafe_code)]
 
-use super::floats::{Floats, MANTISSA_BITS};
+use super::floats::{Constant, Floats, MANTISSA_BITS};
 #[cfg(target_feature = "relaxed-simd")]
 use super::{IntegerLine, QuadLine, ZERO_OF_HALVES};
 use super::{Lanes, Line, PairLine, WidePairLine};
@@ -75,7 +75,7 @@ impl Lanes for Simd128 {
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 4]; 2] {
+    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 2]; 4] {
         // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
         let round = f32x4_splat(12_582_912.0 + ZERO_OF_HALVES as f32);
         let (factor, seven) = (f32x4_splat(factor), i32x4_splat(127));
@@ -87,16 +87,17 @@ impl Lanes for Simd128 {
         });
         let upper = bits.map(|bits| v128_and(u32x4_shr(bits, 7), seven));
         let lower = bits.map(|bits| v128_and(bits, seven));
-        [upper, lower].map(|[a, b, c, d]| {
-            let (first, last) = (u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d));
-            let bytes = u8x16_narrow_i16x8(first, last);
-            [
-                i32x4_extract_lane::<0>(bytes),
-                i32x4_extract_lane::<1>(bytes),
-                i32x4_extract_lane::<2>(bytes),
-                i32x4_extract_lane::<3>(bytes),
-            ]
-        })
+        let [upper, lower] = [upper, lower].map(|[a, b, c, d]| {
+            u8x16_narrow_i16x8(u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d))
+        });
+        let mut words = [[0; 2]; 4];
+        let to = words.as_mut_ptr().cast::<v128>();
+        // SAFETY: eight words are two vectors, and stores need no alignment.
+        unsafe {
+            v128_store(to, i32x4_shuffle::<0, 4, 1, 5>(upper, lower));
+            v128_store(to.add(1), i32x4_shuffle::<2, 6, 3, 7>(upper, lower));
+        }
+        words
     }
 
     #[cfg(target_feature = "relaxed-simd")]
@@ -119,8 +120,9 @@ impl Lanes for Simd128 {
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    fn times_128(sums: [v128; 2]) -> [v128; 2] {
-        sums.map(|half| i32x4_shl(half, 7))
+    fn join(upper: [v128; 2], lower: [v128; 2]) -> [v128; 2] {
+        let one = |upper, lower| i32x4_add(i32x4_shl(upper, 7), lower);
+        [one(upper[0], lower[0]), one(upper[1], lower[1])]
     }
 
     #[inline(always)]
@@ -143,6 +145,15 @@ impl Floats for v128 {
     #[inline(always)]
     fn all(value: f32) -> v128 {
         f32x4_splat(value)
+    }
+
+    // Engines make a constant anew wherever it is used, in three instructions. What is read
+    // from memory takes one; only, it must not be seen to be constant.
+    #[inline(always)]
+    fn constant(value: &'static Constant) -> v128 {
+        let at = std::ptr::from_ref(value).cast::<v128>();
+        // SAFETY: a constant is four floats, and lies as vectors do.
+        unsafe { at.read_volatile() }
     }
 
     #[inline(always)]

@@ -34,7 +34,7 @@ pub(super) fn pairs<L: Lanes, W: Pair, const M: usize, const P: usize>(
 ) {
     let (rows, row_scales) = rounded::<M>(x, n_inputs, scratch);
     let n_blocks = n_inputs.div_ceil(2);
-    for i in walk.panels() {
+    for i in walk.panels(n_outputs.div_ceil(PANEL)) {
         let panel = &blocks[i * n_blocks..][..n_blocks];
         let scales = (row_scales, &scales[i * N_LINES..]);
         eight::<L, W, M, P>(out, n_outputs, i * PANEL, rows, panel, scales);
@@ -136,12 +136,12 @@ pub(super) fn factor_and_scale(row: &[f32], amplitude: f32) -> (f32, f32) {
 #[inline(always)]
 fn largest(row: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
+    let larger = |m: f32, v: &f32| if v.abs() > m { v.abs() } else { m };
     let (eights, rest) = row.as_chunks::<8>();
     for eight in eights {
         for (m, v) in lanes.iter_mut().zip(eight) {
-            *m = if v.abs() > *m { v.abs() } else { *m };
+            *m = larger(*m, v);
         }
     }
-    let lanes = lanes.iter().chain(rest);
-    lanes.fold(0.0, |m, v| m.max(v.abs()))
+    lanes.iter().chain(rest).fold(0.0, larger)
 }

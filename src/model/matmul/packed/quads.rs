@@ -3,14 +3,21 @@
 //! on ARM) and several where it has not.
 //!
 //! The one factor may have seven bits alone. So inputs are rounded to fourteen, moved to
-//! where they are positive, and taken in two halves: the upper ones, 2⁷ times
-//! what that gives, and the lower ones.
+//! where they are positive, and taken in two halves: 2⁷ times what the upper ones give,
+//! and what the lower ones give. A panel stays in the first cache while row after row
+//! meets it: weights are read for two products each, and there are as many sums as the
+//! instruction takes to come back.
 
 use super::pairs::{amplitude, factor_and_scale};
-use super::{Block, N_LINES, PANEL, Scratch, Walk, add, blocks, lines};
+use super::{Block, Scratch, Walk, add, blocks, lines};
 use crate::model::matmul::lanes::{
     Floats, IntegerLine, LINE, Lanes, Line, ZERO_OF_HALVES, saturates_between,
 };
+
+/// Lines of a panel: with two sums for each of two vectors twelve sums in all.
+const N_LINES: usize = 3;
+/// Outputs that lie side by side.
+const PANEL: usize = N_LINES * LINE;
 
 /// Whether this processor takes four inputs at once, and not in several
 /// instructions that are slower than two inputs at a time.
@@ -21,8 +28,8 @@ pub(super) fn at_once() -> bool {
 /// `[outputs, inputs]` weights.
 #[derive(Clone, Debug)]
 pub(super) struct Quads {
-    /// Panels of a line four inputs.
-    blocks: Vec<Block<[i8; 4]>>,
+    /// Panels of a line four inputs, an even number of them.
+    blocks: Vec<Block<[i8; 4], N_LINES>>,
     /// A scale an output.
     scales: Vec<Line>,
     /// What the sum of an output's upper halves begins with, since zero was moved.
@@ -33,132 +40,171 @@ impl Quads {
     /// Packs weights, row-major, with a scale an output.
     pub fn new(weights: &[i8], scales: &[f32], n_inputs: usize) -> Quads {
         let n_outputs = scales.len();
-        let at = |o: usize, i: usize| match i < n_inputs {
+        let at = |o: usize, i: usize| match o < n_outputs && i < n_inputs {
             true => weights[o * n_inputs + i],
             false => 0,
         };
-        let mut begins = vec![[0; LINE]; N_LINES * n_outputs.div_ceil(PANEL)];
+        let n_padded = n_outputs.next_multiple_of(2 * PANEL);
+        let mut begins = vec![[0; LINE]; n_padded / LINE];
         let rows = weights.chunks_exact(n_inputs.max(1));
         for (begin, row) in begins.as_flattened_mut().iter_mut().zip(rows) {
             *begin = -(ZERO_OF_HALVES >> 7) * row.iter().map(|w| i32::from(*w)).sum::<i32>();
         }
         Quads {
-            blocks: blocks(n_outputs, n_inputs.div_ceil(4), |o, i| {
+            blocks: blocks(n_padded, n_inputs.div_ceil(4), |o, i| {
                 [0, 1, 2, 3].map(|k| at(o, 4 * i + k))
             }),
-            scales: lines(scales),
+            scales: lines::<{ 2 * N_LINES }>(scales),
             begins,
         }
     }
 
     /// Rounds all rows of `x` and adds their products with all panels.
     #[inline(always)]
-    pub fn add_product<L: Lanes, const M: usize, const P: usize>(
+    pub fn add_product<L: Lanes>(
         &self,
         (out, n_outputs): (&mut [f32], usize),
         (x, n_inputs): (&[f32], usize),
         (scratch, walk): (&mut Scratch, Walk),
     ) {
-        let (rows, row_scales) = rounded::<L, M>(x, n_inputs, scratch);
-        let n_blocks = n_inputs.div_ceil(4);
-        for i in walk.panels() {
-            let panel = &self.blocks[i * n_blocks..][..n_blocks];
-            let of_outputs = (&self.scales[i * N_LINES..], &self.begins[i * N_LINES..]);
-            let out = (&mut *out, n_outputs);
-            tiles::<L, M, P>(out, i * PANEL, (rows, row_scales), panel, of_outputs);
+        let n_panels = n_outputs.div_ceil(PANEL);
+        if x.len() == n_inputs {
+            let (row, scale) = rounded::<L>(x, n_inputs, scratch);
+            for i in walk.panels(n_panels.div_ceil(2)) {
+                self.two_panels::<L>(i, out, row, scale[0]);
+            }
+        } else {
+            let rows = rounded::<L>(x, n_inputs, scratch);
+            for i in walk.panels(n_panels) {
+                self.each_row::<L>(i, (&mut *out, n_outputs), rows, n_inputs.div_ceil(4));
+            }
         }
     }
-}
 
-/// Adds the products of all rows with a panel, whose first output is `first`; with
-/// the scales of the rows, and scales and beginnings of the outputs from `first` on.
-#[inline(never)]
-fn tiles<L: Lanes, const M: usize, const P: usize>(
-    (out, n_outputs): (&mut [f32], usize),
-    first: usize,
-    (rows, row_scales): (&[[i32; M]], &[f32]),
-    panel: &[Block<[i8; 4]>],
-    (scales, begins): (&[Line], &[IntegerLine]),
-) {
-    let tiles = rows.chunks_exact(2 * panel.len());
-    for (t, (tile, out)) in tiles.zip(out.chunks_mut(M * n_outputs)).enumerate() {
-        let (upper, lower) = tile.split_at(panel.len());
-        for q in 0..N_LINES / P {
-            let mut sums = [[L::zeros(); P]; M];
-            for (p, begin) in begins[q * P..][..P].iter().enumerate() {
-                sums.iter_mut().for_each(|s| s[p] = L::load_integers(begin));
-            }
-            add_half::<L, M, P>(&mut sums, upper, panel, q);
-            for sums in sums.as_flattened_mut() {
-                *sums = L::times_128(*sums);
-            }
-            add_half::<L, M, P>(&mut sums, lower, panel, q);
-            let rows = out.chunks_exact_mut(n_outputs);
-            for ((row, scale), sums) in rows.zip(&row_scales[t * M..]).zip(sums) {
-                let scale = L::Floats::all(*scale);
-                let mut sums = sums.map(L::to_floats);
-                for (sums, scales) in sums.iter_mut().zip(&scales[q * P..]) {
-                    *sums = sums.multiply(L::load(scales).multiply(scale));
+    /// Adds the products of a row with the `i`-th two panels, the halves in turn: the
+    /// lower ones find in the first cache what the upper ones have read.
+    #[inline(never)]
+    fn two_panels<L: Lanes>(&self, i: usize, out: &mut [f32], row: &[[i32; 2]], scale: f32) {
+        let panels = [2 * i, 2 * i + 1].map(|i| self.panel(i, row.len()));
+        let mut sums = panels.map(Panel::begins::<L>);
+        for half in [0, 1] {
+            let blocks = panels[0].blocks.iter().zip(panels[1].blocks);
+            for (x, (a, b)) in row.iter().zip(blocks) {
+                for (sums, block) in sums.iter_mut().zip([a, b]) {
+                    for (sum, line) in sums.iter_mut().zip(&block.0) {
+                        *sum = L::add_quads(*sum, L::load_quads(line), x[half]);
+                    }
                 }
-                add::<L, P>(row, first + q * P * LINE, sums);
             }
+            if half == 0 {
+                for sum in sums.as_flattened_mut() {
+                    *sum = L::join(*sum, L::zeros());
+                }
+            }
+        }
+        for (panel, sums) in panels.into_iter().zip(sums) {
+            panel.add::<L>(out, sums, L::Floats::all(scale));
+        }
+    }
+
+    /// Adds the products of all rows with the `i`-th panel; with the scales of the rows.
+    #[inline(never)]
+    fn each_row<L: Lanes>(
+        &self,
+        i: usize,
+        (out, n_outputs): (&mut [f32], usize),
+        (rows, scales): (&[[i32; 2]], &[f32]),
+        n_blocks: usize,
+    ) {
+        let panel = self.panel(i, n_blocks);
+        let rows = rows.chunks_exact(n_blocks).zip(scales);
+        for ((row, scale), out) in rows.zip(out.chunks_exact_mut(n_outputs)) {
+            let mut upper = panel.begins::<L>();
+            let mut lower = [L::zeros(); N_LINES];
+            // Read once, the weights would stay in registers that the sums are in.
+            let again = std::hint::black_box(panel.blocks);
+            for (([u, l], block), again) in row.iter().zip(panel.blocks).zip(again) {
+                for p in 0..N_LINES {
+                    upper[p] = L::add_quads(upper[p], L::load_quads(&block.0[p]), *u);
+                    lower[p] = L::add_quads(lower[p], L::load_quads(&again.0[p]), *l);
+                }
+            }
+            let sums = [0, 1, 2].map(|p| L::join(upper[p], lower[p]));
+            panel.add::<L>(out, sums, L::Floats::all(*scale));
+        }
+    }
+
+    #[inline(always)]
+    fn panel(&self, i: usize, n_blocks: usize) -> Panel<'_> {
+        Panel {
+            first: i * PANEL,
+            blocks: &self.blocks[i * n_blocks..][..n_blocks],
+            scales: &self.scales[i * N_LINES..],
+            begins: &self.begins[i * N_LINES..],
         }
     }
 }
 
-/// Adds the products of one half of the inputs with `P` lines from the `q`-th such
-/// group on.
-#[inline(always)]
-fn add_half<L: Lanes, const M: usize, const P: usize>(
-    sums: &mut [[L::Integers; P]; M],
-    half: &[[i32; M]],
-    panel: &[Block<[i8; 4]>],
-    q: usize,
-) {
-    for (x, block) in half.iter().zip(panel) {
-        for p in 0..P {
-            let line = L::load_quads(&block.0[q * P + p]);
-            for (sums, x) in sums.iter_mut().zip(x) {
-                sums[p] = L::add_quads(sums[p], line, *x);
-            }
+/// Weights of outputs side by side.
+#[derive(Clone, Copy)]
+struct Panel<'a> {
+    /// The first output.
+    first: usize,
+    blocks: &'a [Block<[i8; 4], N_LINES>],
+    /// Of the first output's line, and on.
+    scales: &'a [Line],
+    /// As `scales`.
+    begins: &'a [IntegerLine],
+}
+
+impl Panel<'_> {
+    #[inline(always)]
+    fn begins<L: Lanes>(self) -> [L::Integers; N_LINES] {
+        [0, 1, 2].map(|p| L::load_integers(&self.begins[p]))
+    }
+
+    /// Adds sums, of which `scale` and the outputs' scales say what one is worth.
+    #[inline(always)]
+    fn add<L: Lanes>(self, out: &mut [f32], sums: [L::Integers; N_LINES], scale: L::Floats) {
+        let mut floats = sums.map(L::to_floats);
+        for (sums, scales) in floats.iter_mut().zip(self.scales) {
+            *sums = sums.multiply(L::load(scales).multiply(scale));
         }
+        add::<L, N_LINES>(out, self.first, floats);
     }
 }
 
-/// Every row rounded to 14 bits, `M` rows side by side: the upper halves of four inputs as
-/// one word, then the lower ones; and what one is worth in each row.
+/// Every row rounded to 14 bits: the upper halves of four inputs as one word and
+/// the lower ones as another; and what one is worth in each row.
 #[inline(always)]
-fn rounded<'a, L: Lanes, const M: usize>(
+fn rounded<'a, L: Lanes>(
     x: &[f32],
     n_inputs: usize,
     scratch: &'a mut Scratch,
-) -> (&'a [[i32; M]], &'a [f32]) {
+) -> (&'a [[i32; 2]], &'a [f32]) {
     let n_quads = n_inputs.div_ceil(4);
-    let n_tiles = x.len().div_ceil(M * n_inputs);
     let amplitude = amplitude(n_inputs).min(ZERO_OF_HALVES as f32 - 1.0);
+    let n_rows = x.len() / n_inputs;
     scratch.pairs.clear();
-    scratch.pairs.resize(n_tiles * 2 * n_quads * M, 0);
+    scratch.pairs.resize(2 * n_rows * n_quads, 0);
     scratch.scales.clear();
-    let tiles = scratch.pairs.chunks_exact_mut(2 * n_quads * M);
-    for (tile, rows) in tiles.zip(x.chunks(M * n_inputs)) {
-        let (upper, lower) = tile.as_chunks_mut::<M>().0.split_at_mut(n_quads);
-        for (m, row) in rows.chunks_exact(n_inputs).enumerate() {
-            let (factor, scale) = factor_and_scale(row, amplitude);
-            scratch.scales.push(scale);
-            let halves = upper.chunks_mut(4).zip(lower.chunks_mut(4));
-            for (sixteen, (upper, lower)) in row.chunks(16).zip(halves) {
-                let parts = match sixteen.first_chunk() {
-                    Some(sixteen) => L::halves(sixteen, factor),
-                    None => {
-                        let mut padded = [0.0; 16];
-                        padded[..sixteen.len()].copy_from_slice(sixteen);
-                        L::halves(&padded, factor)
-                    }
-                };
-                for (to, words) in [upper, lower].into_iter().zip(parts) {
-                    to.iter_mut().zip(words).for_each(|(to, word)| to[m] = word);
+    let (rounded, _) = scratch.pairs.as_chunks_mut::<2>();
+    for (rounded, row) in rounded
+        .chunks_exact_mut(n_quads)
+        .zip(x.chunks_exact(n_inputs))
+    {
+        let (factor, scale) = factor_and_scale(row, amplitude);
+        scratch.scales.push(scale);
+        for (to, sixteen) in rounded.chunks_mut(4).zip(row.chunks(16)) {
+            let words = match sixteen.first_chunk() {
+                Some(sixteen) => L::halves(sixteen, factor),
+                None => {
+                    let mut padded = [0.0; 16];
+                    padded[..sixteen.len()].copy_from_slice(sixteen);
+                    L::halves(&padded, factor)
                 }
-            }
+            };
+            to.copy_from_slice(&words[..to.len()]);
         }
     }
     (scratch.pairs.as_chunks().0, &scratch.scales)
