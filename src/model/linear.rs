@@ -3,7 +3,9 @@
 use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
-use crate::model::matmul::{Floats, Lanes, PackedMatrix, Scratch, Work, map, on_best_unit};
+use crate::model::matmul::{
+    Constant, Floats, Lanes, PackedMatrix, Scratch, Work, map, on_best_unit,
+};
 use crate::model::weights::{Weight, Weights};
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -146,21 +148,35 @@ impl Work for Gelu<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let all = L::Floats::all;
+        static HALF: Constant = Constant::new(0.5);
+        static ONE: Constant = Constant::new(1.0);
+        static MINUS_ONE: Constant = Constant::new(-1.0);
+        static ROOT: Constant = Constant::new(FRAC_1_SQRT_2);
+        static SLOPE: Constant = Constant::new(0.327_591_1);
+        static FIFTH: Constant = Constant::new(1.061_405_4);
+        static OTHERS: [Constant; 4] = [
+            Constant::new(-1.453_152),
+            Constant::new(1.421_413_7),
+            Constant::new(-0.284_496_74),
+            Constant::new(0.254_829_6),
+        ];
         map::<L>(self.0, |v| {
-            let x = v.multiply(all(FRAC_1_SQRT_2));
-            let size = x.magnitude();
-            let t = all(1.0).divide(size.multiply_add(all(0.327_591_1), all(1.0)));
-            let p = t.multiply_add(all(1.061_405_4), all(-1.453_152));
-            let p = p.multiply_add(t, all(1.421_413_7));
-            let p = p.multiply_add(t, all(-0.284_496_74));
-            let p = p.multiply_add(t, all(0.254_829_6)).multiply(t);
+            let c = L::Floats::constant;
+            let x = v.multiply(c(&ROOT));
+            let one = c(&ONE);
+            let t = one.divide(x.magnitude().multiply_add(c(&SLOPE), one));
+            let mut p = c(&FIFTH);
+            for coefficient in &OTHERS {
+                p = p.multiply_add(t, c(coefficient));
+            }
             // What the error function of the magnitude lacks to one: of the
             // unit's share, half is on the side away from the sign.
-            let lacks = p.multiply(exp(x.multiply(x).multiply(all(-1.0))));
-            let half = v.multiply(all(0.5));
-            let away = half.magnitude().multiply(lacks);
-            half.add(half.magnitude()).add(away.multiply(all(-1.0)))
+            let exponent = x.multiply(x).multiply(c(&MINUS_ONE));
+            let lacks = p.multiply(t).multiply(exp(exponent));
+            let half = v.multiply(c(&HALF));
+            let size = half.magnitude();
+            let away = size.multiply(lacks);
+            half.add(size).add(away.multiply(c(&MINUS_ONE)))
         });
     }
 }

@@ -115,25 +115,34 @@ pub fn map_with<L: Lanes, const N: usize>(
     others: [&[f32]; N],
     f: impl Fn(L::Floats, [L::Floats; N]) -> L::Floats,
 ) {
-    let others = others.map(|other| &other[..values.len()]);
-    let (lines, rest) = values.as_chunks_mut::<LINE>();
-    let n_whole = lines.len();
-    let other_lines = others.map(|other| &other.as_chunks::<LINE>().0[..n_whole]);
-    for (i, line) in lines.iter_mut().enumerate() {
-        let there = other_lines.map(|other| L::load(&other[i]));
+    let others = others.map(|other| other[..values.len()].as_chunks());
+    let (lines, rest) = values.as_chunks_mut();
+    // What is left over is a line of its own; one place where `f` is called, so
+    // that it is inlined.
+    let mut last = padded(rest);
+    let mut last_others = [[0.0; LINE]; N];
+    for (line, (_, rest)) in last_others.iter_mut().zip(others) {
+        *line = padded(rest);
+    }
+    let n_lines = lines.len() + usize::from(!rest.is_empty());
+    for i in 0..n_lines {
+        let line = lines.get_mut(i).unwrap_or(&mut last);
+        let mut there = [L::Floats::all(0.0); N];
+        let all = there.iter_mut().zip(others.iter().zip(&last_others));
+        for (there, ((lines, _), last)) in all {
+            *there = L::load(lines.get(i).unwrap_or(last));
+        }
         L::store(f(L::load(line), there), line);
     }
-    if !rest.is_empty() {
-        let padded = |values: &[f32]| {
-            let mut line = [0.0; LINE];
-            line[..values.len()].copy_from_slice(values);
-            line
-        };
-        let there = others.map(|other| L::load(&padded(&other[n_whole * LINE..])));
-        let mut line = padded(rest);
-        L::store(f(L::load(&line), there), &mut line);
-        rest.copy_from_slice(&line[..rest.len()]);
-    }
+    rest.copy_from_slice(&last[..rest.len()]);
+}
+
+/// Values, and zeros after them.
+#[inline(always)]
+fn padded(values: &[f32]) -> Line {
+    let mut line = [0.0; LINE];
+    line[..values.len()].copy_from_slice(values);
+    line
 }
 
 /// Something to be done on a vector unit; `run` must be inlined always.
