@@ -139,7 +139,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         if calibrated == Calibrated::Later && !config.early_stopping {
             let together = calibrate_by_others(&mut candidates, &examples.corpora)?;
-            if runs.is_empty() && arguments.out.is_some() {
+            let everybody = arguments.protocol == Protocol::SpeakerIndependent;
+            if everybody && runs.is_empty() && arguments.out.is_some() {
                 let trained = whole(&recordings, &examples, &config, Calibrated::Later)?;
                 let mut artifact = trained.artifact;
                 artifact.header.calibration = together;

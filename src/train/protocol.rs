@@ -60,9 +60,9 @@ impl Protocol {
     }
 
     /// Whether each split's model is calibrated by the others' answers: they are
-    /// tested by other speakers of the same corpora.
+    /// tested by other speakers, or other clips, of the same corpora.
     pub fn folds_calibrate_each_other(self) -> bool {
-        self == Protocol::SpeakerIndependent
+        matches!(self, Protocol::SpeakerIndependent | Protocol::RandomSplit)
     }
 
     /// Its splits, by name.
