@@ -402,12 +402,19 @@ impl Page {
 
     /// Chooses a file in the file dialogue.
     pub async fn choose(&self, path: &std::path::Path) {
+        self.choose_all(&[path]).await;
+    }
+
+    /// Chooses several files in the file dialogue.
+    pub async fn choose_all(&self, paths: &[impl AsRef<std::path::Path>]) {
         let inputs = self.all("file-input").await;
-        let path = path.to_str().expect("a path that is text");
+        let paths = paths
+            .iter()
+            .map(|path| path.as_ref().to_str().expect("a path that is text"));
         inputs[0]
-            .send_keys(path)
+            .send_keys(&paths.collect::<Vec<_>>().join("\n"))
             .await
-            .expect("the input takes a file");
+            .expect("the input takes files");
     }
 
     /// Drops a file with these bytes on the drop zone.

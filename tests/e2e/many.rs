@@ -33,6 +33,18 @@ fn twelve() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// The fixture again and again for so many seconds.
+fn wave(seconds: usize) -> Vec<u8> {
+    let once = common::reference("speech.wav");
+    let samples: Vec<f32> = once
+        .iter()
+        .cycle()
+        .take(seconds * 16_000)
+        .copied()
+        .collect();
+    common::int_wav(&samples, 1, 16_000)
+}
+
 #[tokio::test]
 #[ignore = "needs the built page: `make test-e2e`"]
 async fn twelve_files_fill_a_table_and_a_bad_one_stops_none() {
@@ -79,9 +91,19 @@ async fn twelve_files_fill_a_table_and_a_bad_one_stops_none() {
 #[tokio::test]
 #[ignore = "needs the built page: `make test-e2e`"]
 async fn many_can_be_held_taken_up_again_and_given_up() {
+    // Long enough that they are still being judged when that is to be held.
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = wave(30);
+    let files = twelve().into_iter().map(|(name, bytes)| {
+        let path = folder.path().join(name);
+        let is_sound = bytes.starts_with(b"RIFF");
+        std::fs::write(&path, if is_sound { &long } else { &bytes }).expect("is written");
+        path
+    });
+    let files: Vec<_> = files.collect();
     visit(Setup::default(), |page| async move {
         page.ready().await;
-        page.drop_files(&twelve()).await;
+        page.choose_all(&files).await;
         page.wait_for("batch-row", "data-state", &["done"]).await;
         page.click("batch-pause").await;
         page.wait_for("batch", "data-state", &["paused"]).await;
@@ -115,13 +137,7 @@ async fn many_can_be_held_taken_up_again_and_given_up() {
 async fn ten_minutes_show_what_was_found_so_far_and_end_when_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ten-minutes.wav");
-    let samples: Vec<f32> = common::reference("speech.wav")
-        .iter()
-        .cycle()
-        .take(600 * 16_000)
-        .copied()
-        .collect();
-    std::fs::write(&path, common::int_wav(&samples, 1, 16_000)).expect("is written");
+    std::fs::write(&path, wave(600)).expect("is written");
     visit(Setup::default(), move |page| async move {
         page.ready().await;
         page.choose(&path).await;
