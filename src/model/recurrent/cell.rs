@@ -51,25 +51,12 @@ pub fn advance<L: Lanes>(
             let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &gates[gate * n..][..n]);
             // One after the other: a processor looks ahead further along short
             // chains of instructions than along long ones.
-            write::<L>(cell_state, [i, f, g]);
-            read::<L>(hidden_state, [o, cell_state]);
+            map_with::<L, 3>(cell_state, [i, f, g], |c, [i, f, g]| {
+                sigmoid(f).multiply_add(c, gated_tanh(i, g))
+            });
+            map_with::<L, 2>(hidden_state, [o, cell_state], |_, [o, c]| gated_tanh(o, c));
         }
     }
-}
-
-// Both apart, so that an engine keeps what they work with in registers.
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn write<L: Lanes>(cell_state: &mut [f32], gates: [&[f32]; 3]) {
-    map_with::<L, 3>(cell_state, gates, |c, [i, f, g]| {
-        sigmoid(f).multiply_add(c, gated_tanh(i, g))
-    });
-}
-
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn read<L: Lanes>(hidden_state: &mut [f32], gate_and_cell: [&[f32]; 2]) {
-    map_with::<L, 2>(hidden_state, gate_and_cell, |_, [o, c]| gated_tanh(o, c));
 }
 
 /// What [`step`] left behind, for the way back.

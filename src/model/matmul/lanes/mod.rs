@@ -108,7 +108,7 @@ pub fn map<L: Lanes>(values: &mut [f32], f: impl Fn(L::Floats) -> L::Floats) {
 /// Puts a function of every value, and of those of `others` that are there, in its place.
 ///
 /// # Panics
-/// If the others are not as many.
+/// If one of the others has fewer.
 #[inline(always)]
 pub fn map_with<L: Lanes, const N: usize>(
     values: &mut [f32],
