@@ -320,6 +320,48 @@ fn evaluate_reports_a_corpus_of_one_s_own() {
     assert!((mean - mine["uar"].as_f64().expect("checked above")).abs() < 1e-6);
 }
 
+/// Restricted to a single class every answer would be right.
+#[test]
+fn a_corpus_of_a_single_class_is_judged_by_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("speech.wav");
+    std::fs::write(&clip, common::fixture("speech.wav")).expect("is written");
+    let analysis = succeeded(&undertone([
+        OsStr::new("analyze"),
+        OsStr::new("--json"),
+        clip.as_os_str(),
+    ]));
+    let analysis: Value = serde_json::from_str(&analysis).expect("JSON");
+    let heard = analysis["label"].as_str().expect("a label");
+    let evaluated = |emotion: &str| {
+        let manifest = format!(
+            "corpus,path,speaker,sex,emotion,seconds\nmine,speech.wav,one,f,{emotion},1.2\n"
+        );
+        std::fs::write(folder.path().join("manifest.csv"), manifest).expect("is written");
+        let report = folder.path().join("report.json");
+        succeeded(&undertone([
+            OsStr::new("evaluate"),
+            OsStr::new("--corpora"),
+            folder.path().as_os_str(),
+            OsStr::new("--json"),
+            report.as_os_str(),
+        ]));
+        let report = std::fs::read_to_string(&report).expect("a report");
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        report["corpora"]["mine"].clone()
+    };
+    let right = evaluated(heard);
+    assert_eq!(right["classes"].as_array().map(Vec::len), Some(8));
+    assert_eq!(right["uar"], 1.0);
+    let other = ["neutral", "disgusted"].into_iter().find(|e| *e != heard);
+    let wrong = evaluated(other.expect("two to choose from"));
+    assert_eq!(wrong["uar"], 0.0);
+    assert_eq!(evaluated("sad")["calm_or_unsure"], Value::Null);
+    let told = !matches!(heard, "neutral" | "calm") && analysis["sure"] == true;
+    let calm_or_unsure = if told { 0.0 } else { 1.0 };
+    assert_eq!(evaluated("neutral")["calm_or_unsure"], calm_or_unsure);
+}
+
 #[test]
 fn evaluate_can_leave_out_whom_the_model_was_trained_on() {
     let folder = tempfile::tempdir().expect("a folder");

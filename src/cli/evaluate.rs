@@ -87,19 +87,29 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line a corpus (UAR of women and of men apart), then each corpus's classes and confusions.
+/// A line a corpus (UAR of women and of men apart, and the share of neutral clips heard as
+/// neutral, calm or "not sure"), then each corpus's classes and confusions.
 fn print(evaluation: &Evaluation) {
     println!(
-        "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7}",
-        "corpus", "clips", "skipped", "speakers", "accuracy", "UAR", "ECE", "women", "men"
+        "{:<12} {:>6} {:>8} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>15}",
+        "corpus",
+        "clips",
+        "skipped",
+        "speakers",
+        "accuracy",
+        "UAR",
+        "ECE",
+        "women",
+        "men",
+        "calm or unsure"
     );
     for (name, report) in &evaluation.corpora {
-        let [women, men] = [Sex::Female, Sex::Male].map(|sex| {
-            let own = report.metrics.uar_by_sex.get(&sex);
-            own.map_or("–".to_owned(), |uar| format!("{uar:.3}"))
-        });
+        let shown = |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{s:.3}"));
+        let by_sex = &report.metrics.uar_by_sex;
+        let [women, men] = [Sex::Female, Sex::Male].map(|sex| shown(by_sex.get(&sex).copied()));
+        let calm_or_unsure = shown(report.calm_or_unsure);
         println!(
-            "{name:<12} {:>6} {:>8} {:>9} {:>9.3} {:>7.3} {:>7.3} {women:>7} {men:>7}",
+            "{name:<12} {:>6} {:>8} {:>9} {:>9.3} {:>7.3} {:>7.3} {women:>7} {men:>7} {calm_or_unsure:>15}",
             report.clips,
             report.skipped,
             report.speakers,
@@ -108,6 +118,7 @@ fn print(evaluation: &Evaluation) {
             report.metrics.ece
         );
     }
+    println!("calm or unsure: the share of neutral clips answered neutral, calm or \"not sure\"");
     for (name, report) in &evaluation.corpora {
         println!("\n{name}: a row for what was shown, a column for what was heard");
         print!(
@@ -124,6 +135,7 @@ fn print(evaluation: &Evaluation) {
             .per_class
             .iter()
             .zip(&report.metrics.confusion)
+            .filter(|((_, metrics), _)| metrics.clips > 0)
         {
             print!(
                 "{class:<10} {:>9.2} {:>6.2} {:>6.2}  ",

@@ -29,6 +29,9 @@ pub struct CorpusReport {
     pub speakers: usize,
     /// The classes the scores are restricted to.
     pub classes: Vec<Emotion>,
+    /// Share of the neutral clips that a user is told no emotion of, `0..=1`: of
+    /// all classes "neutral", "calm" or "not sure". None without neutral clips.
+    pub calm_or_unsure: Option<f64>,
     /// The figures.
     #[serde(flatten)]
     pub metrics: Metrics,
@@ -72,7 +75,7 @@ pub struct Conditions {
 type Task<'a> = (BaselineKind, Vec<PathBuf>, Vec<&'a Recording>);
 
 /// Analyses every labelled recording on all cores. The scores are restricted
-/// to the classes that the recording's corpus has. `bar` counts clips, and
+/// to the classes that the recording's corpus is judged by. `bar` counts clips, and
 /// prints why a clip is skipped.
 ///
 /// # Errors
@@ -215,10 +218,18 @@ fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {
         })
         .collect();
     let speakers: BTreeSet<&str> = list.iter().map(|(r, _)| r.speaker.as_str()).collect();
+    let neutral: Vec<&Analysis> = list
+        .iter()
+        .filter(|(recording, _)| recording.emotion == Some(Emotion::Neutral))
+        .filter_map(|(_, analysis)| analysis.as_ref())
+        .collect();
+    let told_none = |a: &&&Analysis| !a.sure || matches!(a.label, Emotion::Neutral | Emotion::Calm);
+    let n_told_none = neutral.iter().filter(told_none).count();
     CorpusReport {
         clips: outcomes.len(),
         skipped: list.len() - outcomes.len(),
         speakers: speakers.len(),
+        calm_or_unsure: (!neutral.is_empty()).then(|| n_told_none as f64 / neutral.len() as f64),
         metrics: Metrics::of(&outcomes, &classes),
         classes,
     }

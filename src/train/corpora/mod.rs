@@ -172,10 +172,14 @@ fn by_name(path: &Path) -> Option<Recording> {
     })
 }
 
-/// The classes a corpus has, in the order of [`Emotion::ALL`].
+/// The classes that a corpus is judged by, in the order of [`Emotion::ALL`]: those
+/// it has, or all where it has a single one, since no answer could be wrong then.
 pub fn classes<'a>(recordings: impl IntoIterator<Item = &'a Recording>) -> Vec<Emotion> {
     let found: BTreeSet<Emotion> = recordings.into_iter().filter_map(|r| r.emotion).collect();
-    found.into_iter().collect()
+    match found.len() {
+        1 => Emotion::ALL.to_vec(),
+        _ => found.into_iter().collect(),
+    }
 }
 
 #[cfg(test)]
