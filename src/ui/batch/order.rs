@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn rows_without_a_value_stand_last_either_way() {
         let failed = || RowState::Failed(AnalyzeError::NotAudio);
-        let done = |duration_s| RowState::Done(super::super::tests::analysis(duration_s, 0.9));
+        let done = |duration_s| RowState::Done(super::super::row::tests::analysis(duration_s, 0.9));
         let rows = [
             ("a", failed()),
             ("b", done(3.0)),

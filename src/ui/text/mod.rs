@@ -1,11 +1,16 @@
 //! Every word a person reads on the page.
 
-use super::state::{Fault, Origin, Outcome};
+mod advice;
+mod times;
+
+pub use advice::{analyze_error, announced_fault, fault, not_cleaned};
+pub use times::{clock, duration, fine_clock, length, remaining, tick, time_constant};
+
+use super::state::{Origin, Outcome};
 use crate::analysis::live::{Hearing, Moment};
-use crate::analysis::{AnalyzeError, Notice, Utterance};
+use crate::analysis::{Notice, Utterance};
 use crate::emotion::Emotion;
 use crate::model::shipped;
-use crate::web::{CaptureError, FileError};
 use crate::worker::client::EngineState;
 
 pub const NAME: &str = "Undertone";
@@ -200,12 +205,6 @@ fn as_heard(denoised: bool) -> &'static str {
     }
 }
 
-/// Why there is no cleaned sound.
-pub fn not_cleaned(error: &AnalyzeError) -> String {
-    let Advice { happened, next } = analyze_error(error);
-    format!("There is no cleaned sound. {happened}: {next}")
-}
-
 /// What screen readers are told of a new result.
 pub fn announced(outcome: &Outcome) -> String {
     let (label, closest) = verdict(outcome);
@@ -265,15 +264,6 @@ pub fn announced_moment(leading: Option<Emotion>) -> String {
     }
 }
 
-/// A time constant.
-pub fn time_constant(seconds: f64) -> String {
-    if seconds < 0.05 {
-        "none".to_owned()
-    } else {
-        format!("{seconds:.1} s")
-    }
-}
-
 /// A model's name for a person.
 pub fn model_name(name: &str) -> &str {
     match name {
@@ -305,42 +295,6 @@ pub fn model_refused(name: &str, kept: &str) -> String {
         model_name(name),
         model_name(kept)
     )
-}
-
-/// A length of time.
-pub fn duration(seconds: f64) -> String {
-    if seconds < 60.0 {
-        // Rounded as `fine_clock` rounds, which may stand beside it.
-        format!("{:.1} s", (seconds * 10.0).round() / 10.0)
-    } else {
-        clock(seconds)
-    }
-}
-
-/// `m:ss`, from an hour on `h:mm:ss`.
-pub fn clock(seconds: f64) -> String {
-    let total = seconds.max(0.0) as u64;
-    let (h, m, s) = (total / 3_600, total / 60 % 60, total % 60);
-    if h > 0 {
-        format!("{h}:{m:02}:{s:02}")
-    } else {
-        format!("{m}:{s:02}")
-    }
-}
-
-/// `m:ss.s`.
-pub fn fine_clock(seconds: f64) -> String {
-    let tenths = (seconds.max(0.0) * 10.0).round() as u64;
-    format!("{}.{}", clock((tenths / 10) as f64), tenths % 10)
-}
-
-/// A mark of the time axis.
-pub fn tick(seconds: f64, duration_s: f64) -> String {
-    if duration_s < 60.0 {
-        format!("{seconds} s")
-    } else {
-        clock(seconds)
-    }
 }
 
 /// The slider's value, as a screen reader says it.
@@ -380,11 +334,6 @@ pub fn go_to(utterance: &Utterance) -> String {
     format!("Go to {}", fine_clock(utterance.start_s))
 }
 
-/// The length of an utterance.
-pub fn length(seconds: f64) -> String {
-    format!("{seconds:.1} s")
-}
-
 /// An utterance, as its tooltip says it.
 pub fn utterance(utterance: &Utterance) -> String {
     let p = utterance
@@ -411,146 +360,6 @@ pub fn engine(state: &EngineState) -> String {
     }
 }
 
-/// What went wrong, and what to do next.
-pub struct Advice {
-    /// One clause.
-    pub happened: &'static str,
-    /// One more, with the figures that help.
-    pub next: String,
-}
-
-fn advice(happened: &'static str, next: impl Into<String>) -> Advice {
-    Advice {
-        happened,
-        next: next.into(),
-    }
-}
-
-/// What screen readers are told of an error.
-pub fn announced_fault(given: &Fault) -> String {
-    let Advice { happened, next } = fault(given);
-    format!("{happened}: {next}")
-}
-
-/// An error for a person.
-pub fn fault(fault: &Fault) -> Advice {
-    match fault {
-        Fault::Analyze(error) => analyze_error(error),
-        Fault::Capture(error) => capture_error(error),
-        Fault::File(error) => file_error(error),
-        Fault::Save => advice(
-            "The file could not be saved",
-            "check that this page may download files, then try again.",
-        ),
-    }
-}
-
-pub fn analyze_error(error: &AnalyzeError) -> Advice {
-    match error {
-        AnalyzeError::EmptyFile => {
-            advice("This file is empty", "choose one that holds a recording.")
-        }
-        AnalyzeError::Unreadable { .. } => advice(
-            "The browser could not read this file",
-            "check that it is still where it was, then choose it again.",
-        ),
-        AnalyzeError::NoDecoder { .. } => advice(
-            "What decodes files could not be loaded",
-            "check the connection, then choose the file again.",
-        ),
-        AnalyzeError::NotAudio => advice(
-            "This is not audio that can be read here",
-            "choose a WAV, FLAC, MP3, Ogg or M4A file.",
-        ),
-        AnalyzeError::UnsupportedCodec { .. } => advice(
-            "This kind of audio cannot be read here",
-            "convert it to WAV, FLAC or MP3 and try again.",
-        ),
-        AnalyzeError::Damaged => advice(
-            "This file is damaged and no sound could be read from it",
-            "export or copy it again.",
-        ),
-        AnalyzeError::NoSamples => advice(
-            "This recording holds no sound at all",
-            "record or export it again.",
-        ),
-        AnalyzeError::NotFinite => advice(
-            "This recording contains values that are not numbers",
-            "export it again from the program that made it.",
-        ),
-        AnalyzeError::TooShort {
-            duration_s,
-            minimum_s,
-        } => advice(
-            "This is too short to judge",
-            format!("it holds {duration_s:.1} s of speech; give at least {minimum_s:.1} s."),
-        ),
-        AnalyzeError::NoSpeech { .. } => advice(
-            "No speech was found in this recording",
-            "it may hold noise or music alone; give one of a voice, near the microphone.",
-        ),
-        AnalyzeError::Silent { .. } => advice(
-            "This recording is silent",
-            "check that the microphone is on and near you, then record again.",
-        ),
-        AnalyzeError::Model { .. } => advice(
-            "The engine is not ready, so nothing was analysed",
-            "try the engine again, or reload the page.",
-        ),
-        AnalyzeError::UnsupportedRate { rate_hz } => advice(
-            "The sample rate of this recording is out of range",
-            format!("it is {rate_hz} Hz; export it at 8,000 to 192,000 Hz."),
-        ),
-        AnalyzeError::Cancelled => advice("The analysis was cancelled", "start it again."),
-        AnalyzeError::Internal { .. } => advice(
-            "Something went wrong in the engine, which has been started again",
-            "try once more, or try another file.",
-        ),
-    }
-}
-
-fn capture_error(error: &CaptureError) -> Advice {
-    match error {
-        CaptureError::Denied => advice(
-            "The microphone was not allowed",
-            "allow it for this page in the browser’s address bar, or choose a file instead.",
-        ),
-        CaptureError::Missing => advice(
-            "No microphone was found",
-            "connect one and try again, or choose a file instead.",
-        ),
-        CaptureError::Busy { .. } => advice(
-            "The microphone cannot be used now",
-            "close other programs that use it, then try again.",
-        ),
-        CaptureError::Silent => advice(
-            "The microphone gave no sound at all",
-            "check its switch and the system’s sound settings, then record again.",
-        ),
-        CaptureError::Unsupported { .. } => advice(
-            "This browser cannot record here",
-            "open the page over https in a current browser, or choose a file instead.",
-        ),
-    }
-}
-
-fn file_error(error: &FileError) -> Advice {
-    match error {
-        FileError::Unreadable { .. } => advice(
-            "The browser could not read this file",
-            "check that it is still where it was, then choose it again.",
-        ),
-        FileError::NotFetched { .. } => advice(
-            "The sample could not be loaded",
-            "check the connection and try again.",
-        ),
-        FileError::NoFile => advice(
-            "What you dropped is not a file",
-            "drop a sound file from your computer.",
-        ),
-    }
-}
-
 /// The value of `data-kind` of a notice, and its words.
 pub fn notice(notice: &Notice) -> (&'static str, String) {
     match notice {
@@ -569,20 +378,6 @@ pub fn notice(notice: &Notice) -> (&'static str, String) {
     }
 }
 
-/// Time left, roughly.
-pub fn remaining(remaining_ms: f64) -> String {
-    let seconds = remaining_ms / 1_000.0;
-    let minutes = seconds / 60.0;
-    match seconds {
-        s if s < 5.0 => "a few seconds left".to_owned(),
-        s if s < 55.0 => format!("about {:.0} s left", (s / 5.0).ceil() * 5.0),
-        _ if minutes < 1.5 => "about a minute left".to_owned(),
-        _ if minutes < 55.0 => format!("about {minutes:.0} min left"),
-        _ if minutes < 80.0 => "about an hour left".to_owned(),
-        _ => format!("about {:.1} hours left", minutes / 60.0),
-    }
-}
-
 /// What is being read, and how much of it has been heard.
 pub fn heard_so_far(file: &str, heard_s: f64, duration_s: f64) -> String {
     format!("{file} · {} of {} heard", clock(heard_s), clock(duration_s))
@@ -598,16 +393,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_well() {
-        assert_eq!(clock(65.9), "1:05");
-        assert_eq!(clock(3_725.0), "1:02:05");
-        assert_eq!(fine_clock(59.96), "1:00.0");
-        assert_eq!(duration(2.66), "2.7 s");
-        assert_eq!(tick(0.5, 3.0), "0.5 s");
-        assert_eq!(tick(90.0, 200.0), "1:30");
-    }
-
-    #[test]
     fn probabilities_read_well() {
         assert_eq!(percent(0.004), "< 1 %");
         assert_eq!(percent(0.0), "0 %");
@@ -619,8 +404,6 @@ mod tests {
     fn what_is_heard_without_its_noise_says_so() {
         assert_eq!(live(false), LIVE);
         assert_eq!(live(true), "Right now · noise reduced");
-        let said = not_cleaned(&AnalyzeError::Damaged);
-        assert!(said.starts_with("There is no cleaned sound. This file is damaged"));
     }
 
     #[test]
@@ -629,31 +412,5 @@ mod tests {
             assert_ne!(model_name(name), name, "{name} has a name for people");
             assert!(!model_description(name).is_empty(), "{name}");
         }
-    }
-
-    #[test]
-    fn every_fault_says_what_to_do_next() {
-        let faults = [
-            Fault::Analyze(AnalyzeError::EmptyFile),
-            Fault::Analyze(AnalyzeError::Silent { peak_db: -80.0 }),
-            Fault::Capture(CaptureError::Denied),
-            Fault::File(FileError::NoFile),
-            Fault::Save,
-        ];
-        for given in faults {
-            let advice = fault(&given);
-            assert!(!advice.happened.ends_with('.'), "{}", advice.happened);
-            assert!(advice.next.ends_with('.'), "{}", advice.next);
-        }
-    }
-
-    #[test]
-    fn time_left_is_never_more_exact_than_it_is_known() {
-        assert_eq!(remaining(1_200.0), "a few seconds left");
-        assert_eq!(remaining(31_000.0), "about 35 s left");
-        assert_eq!(remaining(70_000.0), "about a minute left");
-        assert_eq!(remaining(250_000.0), "about 4 min left");
-        assert_eq!(remaining(3.6e6), "about an hour left");
-        assert_eq!(remaining(9e6), "about 2.5 hours left");
     }
 }
