@@ -5,8 +5,9 @@ mod common;
 
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn undertone<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     Command::new(env!("CARGO_BIN_EXE_undertone"))
@@ -240,6 +241,28 @@ fn features_begin_with_the_voice_in_figures() {
     assert!(row("speaking rate").ends_with("syllables/s"));
     assert!(row("spectral tilt").ends_with("dB/octave"));
     row("mfcc_0_db");
+}
+
+/// As `| head -n 1` reads.
+#[cfg(unix)]
+#[test]
+fn output_that_nobody_reads_to_its_end_is_no_bug() {
+    // So many that most are not analysed yet when the reader goes.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_undertone"))
+        .args(["analyze", "--json"])
+        .args(vec![path("speech.wav"); 20])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut first = String::new();
+    let stdout = child.stdout.take().expect("is piped");
+    BufReader::new(stdout)
+        .read_line(&mut first)
+        .expect("a line");
+    let output = child.wait_with_output().expect("ends");
+    assert!(!first.is_empty());
+    assert_eq!(text(&output.stderr), "");
 }
 
 #[test]

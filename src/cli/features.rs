@@ -75,12 +75,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     } else {
         write_profile(&mut out, &profile).and_then(|()| write_summary(&mut out, &table))
     };
-    match written.and_then(|()| out.flush()) {
-        // Whoever reads has had enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(e) => Err(e.into()),
-        Ok(()) => Ok(ExitCode::SUCCESS),
-    }
+    written.and_then(|()| out.flush())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn write_csv(out: &mut impl Write, table: &Table) -> io::Result<()> {

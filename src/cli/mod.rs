@@ -41,6 +41,8 @@ enum Command {
 /// Runs the command line; the exit code is 0, 2 if some input could not be
 /// used, or 1 if nothing could be done.
 pub fn run() -> ExitCode {
+    // Whoever reads the output may stop (`| head`); Rust would call that a bug.
+    sigpipe::reset();
     let result = match Arguments::parse().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
