@@ -126,9 +126,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             write_model(arguments, &trained.artifact)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let calibrated = match arguments.protocol.folds_calibrate_each_other() && splits.len() > 1 {
-            true => Calibrated::Later,
-            false => Calibrated::Crossed,
+        let calibrated = match splits.len() {
+            1 => Calibrated::Crossed,
+            _ => Calibrated::Later,
         };
         let mut candidates = Vec::new();
         for split in &splits {

@@ -59,12 +59,6 @@ impl Protocol {
         }
     }
 
-    /// Whether each split's model is calibrated by the others' answers: they are
-    /// tested by other speakers, or other clips, of the same corpora.
-    pub fn folds_calibrate_each_other(self) -> bool {
-        matches!(self, Protocol::SpeakerIndependent | Protocol::RandomSplit)
-    }
-
     /// Its splits, by name.
     pub fn splits(self, recordings: &[Recording], seed: u64) -> Vec<(String, Split)> {
         match self {
