@@ -29,6 +29,20 @@ pub fn column(column: Column) -> &'static str {
     }
 }
 
+/// Characters of a long name's end.
+const N_END: usize = 14;
+
+/// A file's name in two: what may be cut short where room is scarce, and the end, by
+/// which the recordings of one sitting are told apart. A short name is one piece.
+pub fn name_parts(name: &str) -> (&str, &str) {
+    let n = name.chars().count();
+    let end = name.char_indices().nth(n.saturating_sub(N_END));
+    match end {
+        Some((at, _)) if n > 2 * N_END => name.split_at(at),
+        _ => (name, ""),
+    }
+}
+
 /// What has become of a row.
 pub fn state(state: &RowState) -> String {
     match state {
@@ -91,6 +105,17 @@ pub fn finished(given: Tally) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_long_name_stands_by_itself() {
+        let long = "interview with Zoë, second sitting, answer 12.wav";
+        let (start, end) = name_parts(long);
+        assert_eq!(format!("{start}{end}"), long);
+        assert_eq!(end, " answer 12.wav");
+        assert_eq!(name_parts("short.wav"), ("short.wav", ""));
+        assert_eq!(name_parts(""), ("", ""));
+        assert_eq!(name_parts(&"é".repeat(40)).1.chars().count(), N_END);
+    }
 
     #[test]
     fn counts_read_well() {

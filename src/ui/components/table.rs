@@ -117,6 +117,8 @@ fn TableRow(
 ) -> impl IntoView {
     let Row { id, file, state } = row;
     let name = file.name().to_owned();
+    let (start, end) = words::name_parts(&name);
+    let (start, end) = (start.to_owned(), end.to_owned());
     let (title, file) = (name.clone(), name.clone());
     let state_name = Memo::new(move |_| state.with(RowState::name));
     let is_done = move || state_name.get() == "done";
@@ -142,12 +144,14 @@ fn TableRow(
                     data-testid="batch-open"
                     id=row_element_id(id)
                     title=title
+                    aria-label=name
                     tabindex=move || if tabbable.get() { "0" } else { "-1" }
                     aria-disabled=move || (!is_done()).to_string()
                     on:focus=move |_| on_focus.run(())
                     on:click=move |_| on_open.run(id)
                 >
-                    {name}
+                    <span class="table__name">{start}</span>
+                    <span class="table__name-end">{end}</span>
                 </button>
             </th>
             {move || match state_name.get() {
