@@ -223,8 +223,8 @@ fn report(list: &[(&Recording, Option<Analysis>)]) -> CorpusReport {
         .filter(|(recording, _)| recording.emotion == Some(Emotion::Neutral))
         .filter_map(|(_, analysis)| analysis.as_ref())
         .collect();
-    let told_none = |a: &&&Analysis| !a.sure || matches!(a.label, Emotion::Neutral | Emotion::Calm);
-    let n_told_none = neutral.iter().filter(told_none).count();
+    let told_none = |a: &Analysis| !a.sure || matches!(a.label, Emotion::Neutral | Emotion::Calm);
+    let n_told_none = neutral.iter().filter(|a| told_none(a)).count();
     CorpusReport {
         clips: outcomes.len(),
         skipped: list.len() - outcomes.len(),

@@ -152,9 +152,9 @@ impl Candidate<'_> {
     }
 }
 
-/// Calibrates each by what the others answer about the speakers that they never
-/// heard, which are not those that test it; returns what all of them say
-/// together, for a model that is fitted to everybody.
+/// Calibrates each by what the others answer about the clips that test them, which are
+/// not those that test it; returns what all of them say together, for a model that is
+/// fitted to everybody.
 ///
 /// # Errors
 /// If a model cannot be run.
