@@ -67,9 +67,11 @@ pub(super) struct Arguments {
     /// Most passes over the data; the model's own number by default
     #[arg(long)]
     epochs: Option<usize>,
-    /// Passes without a better validation before stopping
-    #[arg(long, default_value_t = 12)]
-    patience: usize,
+    /// Stop after so many passes without a better validation by an eighth of the
+    /// speakers, who are not trained on; by default all passes are done and
+    /// everybody is trained on
+    #[arg(long)]
+    patience: Option<usize>,
     /// Altered views of each recording; the model's own number by default
     #[arg(long)]
     altered: Option<usize>,
@@ -137,7 +139,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             eprintln!("{}: test UAR {}", candidate.fold(), listed(&recall));
             candidates.push(candidate);
         }
-        if calibrated == Calibrated::Later && !config.early_stopping {
+        if calibrated == Calibrated::Later && config.patience.is_none() {
             let together = calibrate_by_others(&mut candidates, &examples.corpora)?;
             let everybody = arguments.protocol == Protocol::SpeakerIndependent;
             if everybody && runs.is_empty() && arguments.out.is_some() {
@@ -153,15 +155,22 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 std::fs::create_dir_all(folder)?;
                 write_artifact(arguments, &folder.join(name), candidate.artifact())?;
             }
-            let run = protocol::run(candidate, &examples.corpora)?;
-            print(&run);
-            runs.push(run);
+            runs.push(protocol::run(candidate, &examples.corpora)?);
         }
     }
     if runs.is_empty() {
         return Err("no split has these names; leave --fold out to run them all".into());
     }
     let report = Report::new(arguments.protocol, arguments.model.name(), runs);
+    // Before anything is printed: a reader may close the pipe.
+    if let Some(path) = &arguments.report {
+        let picture = path.with_extension("svg");
+        let name = picture.file_name().unwrap_or_default().to_string_lossy();
+        write(path, serde_json::to_string_pretty(&report)?)?;
+        write(&path.with_extension("md"), report.to_markdown(&name))?;
+        write(&picture, report.to_svg())?;
+    }
+    report.runs.iter().for_each(print);
     for (knowledge, corpora) in &report.means {
         for (corpus, m) in corpora {
             println!(
@@ -174,13 +183,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 m.runs
             );
         }
-    }
-    if let Some(path) = &arguments.report {
-        let picture = path.with_extension("svg");
-        let name = picture.file_name().unwrap_or_default().to_string_lossy();
-        write(path, serde_json::to_string_pretty(&report)?)?;
-        write(&path.with_extension("md"), report.to_markdown(&name))?;
-        write(&picture, report.to_svg())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -269,7 +271,6 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         cache: arguments.cache.clone().or_else(cache::default_folder),
         talkers,
         epochs: arguments.epochs.unwrap_or(schooling.epochs),
-        early_stopping: schooling.early_stopping,
         patience: arguments.patience,
         batch_size: arguments.batch.unwrap_or(schooling.batch_size),
         learning_rate: arguments.learning_rate,
@@ -313,18 +314,23 @@ fn tell(progress: &Progress, config: &TrainingConfig) {
             n_passes(config.tuning),
             progress.loss
         );
-    }
-    if progress.validation.is_empty() {
         return;
     }
+    let last = progress.epoch == config.epochs;
+    let validation = if !progress.validation.is_empty() {
+        let best = if progress.best { "  best" } else { "" };
+        format!("  validation UAR {}{best}", listed(&progress.validation))
+    } else if last || progress.epoch.is_multiple_of(10) {
+        String::new()
+    } else {
+        return;
+    };
     let left_s = progress.left.as_secs();
     eprintln!(
-        "epoch {:>3}/{}  loss {:.3}  validation UAR {}{}  {}:{:02} left",
+        "epoch {:>3}/{}  loss {:.3}{validation}  {}:{:02} left",
         progress.epoch,
         config.epochs,
         progress.loss,
-        listed(&progress.validation),
-        if progress.best { "  best" } else { "" },
         left_s / 60,
         left_s % 60
     );

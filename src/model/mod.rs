@@ -6,6 +6,7 @@
 //! [`network`]; in use the same weights are packed once and run without a graph.
 
 mod activation;
+pub mod affine;
 pub mod artifact;
 pub mod baseline;
 pub mod calibration;

@@ -1,6 +1,7 @@
 //! The network as a graph that gradients flow through; in use, the same weights
 //! run in [`super::EmotionModel`].
 
+use super::affine::affine;
 use super::header::{Architecture, Pooling};
 use super::pooling::{AttentivePooling, mask, n_pooled};
 use super::recurrent::RecurrentStack;
@@ -95,8 +96,8 @@ impl Network {
         let training = dropout.is_some();
         let mut x = x.clone();
         let mut lengths = lengths.to_vec();
-        for convolution in &self.convolutions {
-            x = convolution.forward(&spans_of_six(&x)?)?.relu()?;
+        for (i, convolution) in self.convolutions.iter().enumerate() {
+            x = affine(convolution, &spans_of_six(&x)?, i == 0)?.relu()?;
             lengths = lengths.iter().map(|l| l.div_ceil(2)).collect();
             let mask = mask(&lengths, x.dim(1)?, x.device())?;
             x = drop(x.broadcast_mul(&mask.unsqueeze(2)?)?)?;
@@ -138,7 +139,7 @@ impl Head {
         training: bool,
         drop: impl Fn(Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let hidden = self.dense.forward(&drop(pooled.clone())?)?;
+        let hidden = affine(&self.dense, &drop(pooled.clone())?, false)?;
         let hidden = drop(self.norm.forward_t(&hidden, training)?.relu()?)?;
         self.classes.forward(&hidden)
     }
@@ -152,8 +153,9 @@ fn spans_of_six(x: &Tensor) -> Result<Tensor> {
     let n_pairs = n_steps.div_ceil(2);
     let padded = x.pad_with_zeros(1, 2, 2 + 2 * n_pairs - n_steps)?;
     let pairs = padded.reshape((batch, n_pairs + 2, 2 * width))?;
+    // Parts that lie apart would be joined value by value.
     let shifted = (0..3)
-        .map(|shift| pairs.narrow(1, shift, n_pairs))
+        .map(|shift| pairs.narrow(1, shift, n_pairs)?.contiguous())
         .collect::<Result<Vec<_>>>()?;
     Tensor::cat(&shifted, 2)
 }

@@ -2,6 +2,7 @@
 //! (Okabe et al. 2018, "Attentive Statistics Pooling for Deep Speaker
 //! Embedding", equations 3–5, with one head) beside the plain mean.
 
+use super::affine::affine;
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
@@ -41,7 +42,9 @@ impl AttentivePooling {
     pub fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         let mask = mask(lengths, x.dim(1)?, x.device())?;
         let bias = mask.affine(f64::from(-MASKED), f64::from(MASKED))?;
-        let score = self.score.forward(&self.hidden.forward(x)?.tanh()?)?;
+        let score = self
+            .score
+            .forward(&affine(&self.hidden, x, false)?.tanh()?)?;
         let attention = candle_nn::ops::softmax(&score.squeeze(2)?.add(&bias)?, D::Minus1)?;
         let (mean, variance) = moments(x, &attention)?;
         let deviation = (variance.relu()? + MIN_VARIANCE)?.sqrt()?;

@@ -72,7 +72,8 @@ impl Batching<'_> {
 
     /// A random view of each, of somebody of whom something or nothing is
     /// known, cropped, with stretches of time and of features blanked (Park et
-    /// al. 2019, "SpecAugment", without warping).
+    /// al. 2019, "SpecAugment", without warping), for recurrent layers mixed with
+    /// another.
     ///
     /// # Errors
     /// If a tensor cannot be made.
@@ -106,7 +107,49 @@ impl Batching<'_> {
                 rows
             })
             .collect();
-        self.batch(examples, rows)
+        match self.architecture.recurrent {
+            Some(_) => self.mixed(examples, rows, rng),
+            None => self.batch(examples, rows),
+        }
+    }
+
+    /// Seven clips of ten with up to a half of another of the same corpus, targets
+    /// alike (Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization"):
+    /// corpora differ in their classes, so that their targets do not mix.
+    fn mixed(
+        &self,
+        examples: &[&Example],
+        rows: Vec<FeatureMatrix>,
+        rng: &mut impl Rng,
+    ) -> Result<Batch> {
+        let mut parts = Vec::with_capacity(rows.len());
+        for (i, example) in examples.iter().enumerate() {
+            let others: Vec<usize> = (0..examples.len())
+                .filter(|j| *j != i && examples[*j].corpus == example.corpus)
+                .collect();
+            let alone = others.is_empty() || rng.random_bool(0.3);
+            parts.push(match alone {
+                true => (i, 0.0),
+                false => (
+                    others[rng.random_range(0..others.len())],
+                    rng.random_range(0.0..0.5f32),
+                ),
+            });
+        }
+        let mut mixed = rows.clone();
+        for (own, (other, share)) in mixed.iter_mut().zip(&parts) {
+            let other = &rows[*other];
+            let n = own.n_frames().min(other.n_frames());
+            (0..n).for_each(|t| mix(own.frame_mut(t), other.frame(t), *share));
+        }
+        let mut batch = self.batch(examples, mixed)?;
+        let targets = batch.targets.to_vec2::<f32>()?;
+        let mut mixed = targets.clone();
+        for (own, (other, share)) in mixed.iter_mut().zip(&parts) {
+            mix(own, &targets[*other], *share);
+        }
+        batch.targets = Tensor::new(mixed, &Device::Cpu)?;
+        Ok(batch)
     }
 
     /// Given columns of each, compared with what is known of each voice.
@@ -161,6 +204,13 @@ impl Batching<'_> {
             mask: Tensor::from_vec(mask, (n, N_EMOTIONS), &device)?,
             weights: Tensor::from_vec(weights, n, &device)?,
         })
+    }
+}
+
+/// Moves values by a share of the way to others.
+fn mix(values: &mut [f32], others: &[f32], share: f32) {
+    for (value, other) in values.iter_mut().zip(others) {
+        *value += share * (other - *value);
     }
 }
 
@@ -258,6 +308,7 @@ pub fn class_weights(examples: &[&Example], n_corpora: usize) -> Vec<[f32; N_EMO
 mod tests {
     use super::*;
     use crate::emotion::Emotion;
+    use crate::train::recipe::Recipe;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
@@ -291,6 +342,55 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), batches.concat().len());
+    }
+
+    #[test]
+    fn clips_mix_with_their_corpus_alone() -> Result<()> {
+        let architecture = Recipe::Lstm.architecture(4, 0.0);
+        let list: Vec<Example> = (0..20)
+            .map(|i| {
+                let (corpus, emotion) = [
+                    (0, Emotion::Sad),
+                    (0, Emotion::Happy),
+                    (1, Emotion::Angry),
+                    (1, Emotion::Neutral),
+                ][i % 4];
+                example(corpus, emotion, 10 + i)
+            })
+            .collect();
+        let examples: Vec<&Example> = list.iter().collect();
+        let mut rng = StdRng::seed_from_u64(1);
+        let voices = Voices::told(&examples, &architecture, &mut rng).0;
+        let corpora = [
+            [Emotion::Sad, Emotion::Happy],
+            [Emotion::Angry, Emotion::Neutral],
+        ]
+        .map(|own| Corpus {
+            name: String::new(),
+            classes: Emotion::ALL.map(|e| own.contains(&e)),
+        });
+        let batching = Batching {
+            architecture: &architecture,
+            voices: &voices,
+            corpora: &corpora,
+            step_s: 0.02,
+            label_smoothing: 0.0,
+            class_weights: &class_weights(&examples, corpora.len()),
+        };
+        let targets = batching.varied(&examples, &mut rng)?.targets;
+        let mut n_mixed = 0;
+        for (example, target) in list.iter().zip(targets.to_vec2::<f32>()?) {
+            let own = target[example.emotion.index()];
+            let of_corpus = Emotion::ALL
+                .into_iter()
+                .filter(|e| corpora[example.corpus].classes[e.index()])
+                .map(|e| target[e.index()])
+                .sum::<f32>();
+            assert!(own >= 0.5 && (of_corpus - 1.0).abs() < 1e-6, "{target:?}");
+            n_mixed += usize::from(own < 1.0);
+        }
+        assert!((3..18).contains(&n_mixed), "{n_mixed}");
+        Ok(())
     }
 
     #[test]

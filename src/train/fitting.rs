@@ -85,7 +85,7 @@ pub(super) fn fit(
     let start = Instant::now();
     let is_over = |best: &Option<Best>, done: usize| {
         let since = best.as_ref().map_or(0, |b| done - b.passes);
-        config.early_stopping && since >= config.patience
+        config.patience.is_some_and(|patience| since >= patience)
     };
     for pass in first..config.epochs {
         if is_over(&best, pass) {
@@ -94,13 +94,13 @@ pub(super) fn fit(
         let loss = fitting.pass(training, pass)?;
         let done = pass + 1;
         let last = done == config.epochs;
-        let validated = if config.early_stopping || last || done % 10 == 0 {
+        let validated = if config.patience.is_some() || last || done % 10 == 0 {
             recalls(validation, corpora, &fitting.measure(validation)?)
         } else {
             Vec::new()
         };
         let mean = validated.iter().map(|v| v.1).sum::<f64>() / validated.len().max(1) as f64;
-        let better = if config.early_stopping {
+        let better = if config.patience.is_some() {
             best.as_ref().is_none_or(|b| mean > b.validated)
         } else {
             last
@@ -371,8 +371,7 @@ mod tests {
             cache: None,
             talkers: Arc::default(),
             epochs: 12,
-            early_stopping: true,
-            patience: 12,
+            patience: Some(12),
             batch_size: 8,
             learning_rate: 0.02,
             clips_per_corpus: 48,

@@ -45,6 +45,16 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// What it is, in a headline.
+    pub fn title(self) -> &'static str {
+        match self {
+            Protocol::Final => "trained on everybody",
+            Protocol::SpeakerIndependent => "speakers it never heard",
+            Protocol::RandomSplit => "voices it knows, clips drawn at random",
+            Protocol::LeaveOneCorpusOut => "corpora it never heard",
+        }
+    }
+
     /// What a reader must know of it.
     pub fn caveat(self) -> &'static str {
         match self {

@@ -100,7 +100,6 @@ impl Recipe {
     /// How it is trained and stored.
     pub fn schooling(self) -> Schooling {
         let recurrent = Schooling {
-            early_stopping: true,
             epochs: 40,
             dropout: 0.3,
             n_altered: 2,
@@ -109,7 +108,6 @@ impl Recipe {
             precision: Precision::Half,
         };
         let pooled = Schooling {
-            early_stopping: false,
             epochs: 100,
             dropout: 0.4,
             n_altered: 3,
@@ -135,9 +133,6 @@ impl Recipe {
 /// How a model is trained and stored, unless told otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Schooling {
-    /// Whether training stops early: small pooled heads do not overfit within
-    /// their passes.
-    pub early_stopping: bool,
     /// Most passes over the data.
     pub epochs: usize,
     /// Share of values dropped, `0..1`.

@@ -127,11 +127,11 @@ impl Report {
     /// The report for people; `picture` is the reliability diagram's file name.
     pub fn to_markdown(&self, picture: &str) -> String {
         let mut out = String::new();
-        let title = format!("{:?}", self.protocol);
         let _ = writeln!(
             out,
-            "# `{}`: {title}\n\n{}\n",
+            "# `{}`: {}\n\n{}\n",
             self.model,
+            self.protocol.title(),
             self.protocol.caveat()
         );
         for (knowledge, corpora) in &self.means {

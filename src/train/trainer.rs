@@ -49,11 +49,10 @@ pub struct TrainingConfig {
     pub talkers: Arc<Talkers>,
     /// Most passes over the data.
     pub epochs: usize,
-    /// Whether the validation speakers decide which pass is kept; else the last
-    /// is, and they are trained on too.
-    pub early_stopping: bool,
-    /// Passes without a better validation after which training stops early.
-    pub patience: usize,
+    /// Passes without a better validation after which training stops early: the
+    /// validation speakers decide which pass is kept. Without it the last is, and
+    /// they are trained on too.
+    pub patience: Option<usize>,
     /// Clips a batch.
     pub batch_size: usize,
     /// Largest step of the schedule.
@@ -75,11 +74,10 @@ impl TrainingConfig {
     /// All that decides a fit but the examples.
     pub(super) fn settings(&self) -> String {
         format!(
-            "{} {} {} {} {}",
+            "{} {} {} {:?}",
             self.tuning_settings(),
             n_passes(self.tuning),
             self.epochs,
-            self.early_stopping,
             self.patience,
         )
     }
@@ -192,7 +190,7 @@ pub fn train<'a>(
     let architecture = &config.architecture;
     let corpora = &examples.corpora;
     let step_s = examples.step_s;
-    let splits = if config.early_stopping {
+    let splits = if config.patience.is_some() {
         vec![split.clone()]
     } else {
         let all = [&split.training[..], &split.validation].concat();
@@ -208,7 +206,7 @@ pub fn train<'a>(
         };
         [crossed, vec![whole]].concat()
     };
-    let later = calibrated == Calibrated::Later && !config.early_stopping;
+    let later = calibrated == Calibrated::Later && config.patience.is_none();
     let validates = |split: &Split| !examples.of(&split.validation).is_empty();
     if !later && !splits.iter().any(validates) {
         candle_core::bail!(
@@ -274,7 +272,7 @@ pub fn train<'a>(
                 corpora,
                 config,
                 fitted.epochs,
-                !config.early_stopping,
+                config.patience.is_none(),
             ),
             checksum: String::new(),
         },

@@ -5,7 +5,7 @@ use crate::dsp::lanes;
 use crate::model::activation::exp;
 use crate::model::error::ModelError;
 use crate::model::linear::{LayerNorm, Linear, gelu};
-use crate::model::matmul::{Floats, Lanes, Matrix, Scratch, Work, map, multiply, on_best_unit};
+use crate::model::matmul::{Floats, Lanes, Matrix, Scratch, Work, add_product, map, on_best_unit};
 use crate::model::weights::Weights;
 
 /// Values of one attention head, in every size of Whisper.
@@ -83,23 +83,15 @@ impl Block {
             let [queries, keys, values] = &mut parts;
             queries.iter_mut().for_each(|q| *q *= scale);
             let keys = Matrix::new(keys, n_steps, HEAD).transpose();
-            multiply(
-                &mut scores,
-                Matrix::new(queries, n_steps, HEAD),
-                keys,
-                false,
-            );
+            scores.fill(0.0);
+            add_product(&mut scores, Matrix::new(queries, n_steps, HEAD), keys);
             on_best_unit(Softmax {
                 rows: &mut scores,
                 width: n_steps,
             });
             let values = Matrix::new(values, n_steps, HEAD);
-            multiply(
-                &mut mixed,
-                Matrix::new(&scores, n_steps, n_steps),
-                values,
-                false,
-            );
+            mixed.fill(0.0);
+            add_product(&mut mixed, Matrix::new(&scores, n_steps, n_steps), values);
             for (row, mixed) in out
                 .chunks_exact_mut(self.width)
                 .zip(mixed.chunks_exact(HEAD))

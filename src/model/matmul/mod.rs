@@ -1,5 +1,5 @@
 //! Matrix products over plain slices: weights packed once ([`PackedMatrix`]), or
-//! two matrices that both change ([`multiply`]). One thread.
+//! two matrices that both change ([`add_product`]). One thread, unless more are asked for.
 
 mod lanes;
 mod packed;
@@ -65,18 +65,39 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `out = a·b`, or `out += a·b` if `accumulate`; `out` is row-major
-/// `[a rows, b columns]`.
+/// `out += a·b`; `out` is row-major `[a rows, b columns]`.
 ///
 /// # Panics
-/// If `a`'s columns are not `b`'s rows, or `out` is too short.
-pub fn multiply(out: &mut [f32], a: Matrix, b: Matrix, accumulate: bool) {
+/// If `a`'s columns are not `b`'s rows, or `out` is not of that size.
+pub fn add_product(out: &mut [f32], a: Matrix, b: Matrix) {
     assert_eq!(a.columns, b.rows, "inner sizes of a matrix product");
-    let out = &mut out[..a.rows * b.columns];
-    if !accumulate {
-        out.fill(0.0);
-    }
     PackedMatrix::from_columns(b).add_product(out, &a.by_rows(), &mut Scratch::default());
+}
+
+/// Multiplications from which on a core of its own pays.
+const MIN_FOR_A_CORE: usize = 1 << 20;
+
+/// [`add_product`] on up to `n_cores` cores, the rows of `a` shared out, which changes
+/// nothing in the result.
+///
+/// # Panics
+/// As [`add_product`].
+pub fn add_product_on_cores(n_cores: usize, out: &mut [f32], a: Matrix, b: Matrix) {
+    assert_eq!(a.columns, b.rows, "inner sizes of a matrix product");
+    let (width, n_columns) = (a.columns, b.columns);
+    let most = a.rows * width * n_columns / MIN_FOR_A_CORE;
+    let share = a.rows.div_ceil(n_cores.min(most).max(1)).max(1);
+    if share >= a.rows {
+        return add_product(out, a, b);
+    }
+    let (rows, packed) = (a.by_rows(), PackedMatrix::from_columns(b));
+    std::thread::scope(|scope| {
+        let shares = out.chunks_mut(share * n_columns);
+        for (out, rows) in shares.zip(rows.chunks(share * width)) {
+            let packed = &packed;
+            scope.spawn(move || packed.add_product(out, rows, &mut Scratch::default()));
+        }
+    });
 }
 
 #[cfg(test)]
@@ -97,37 +118,34 @@ mod tests {
             (2, 128, 9),
             (3, 5, 7),
             (32, 17, 64),
-            (101, 300, 70),
+            (101, 300, 130),
         ] {
             let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
             let at: Vec<f32> = (0..k * m).map(|i| a[i % m * k + i / m]).collect();
             let bt: Vec<f32> = (0..n * k).map(|i| b[i % k * n + i / k]).collect();
-            for accumulate in [false, true] {
-                let start = numbers(m * n, 3);
-                let mut naive = if accumulate {
-                    start.clone()
-                } else {
-                    vec![0.0; m * n]
-                };
-                for (i, y) in naive.iter_mut().enumerate() {
-                    *y += (0..k)
-                        .map(|l| a[i / n * k + l] * b[l * n + i % n])
-                        .sum::<f32>();
+            let start = numbers(m * n, 3);
+            let mut naive = start.clone();
+            for (i, y) in naive.iter_mut().enumerate() {
+                *y += (0..k)
+                    .map(|l| a[i / n * k + l] * b[l * n + i % n])
+                    .sum::<f32>();
+            }
+            let inputs = [
+                (Matrix::new(&a, m, k), Matrix::new(&b, k, n)),
+                (
+                    Matrix::new(&at, k, m).transpose(),
+                    Matrix::new(&bt, n, k).transpose(),
+                ),
+            ];
+            for (n_cores, (left, right)) in [1, 2, 3].into_iter().zip(inputs.iter().cycle()) {
+                let mut out = start.clone();
+                add_product_on_cores(n_cores, &mut out, *left, *right);
+                for (x, y) in out.iter().zip(&naive) {
+                    assert!((x - y).abs() < 1e-4, "{m}×{k}×{n}: {x} {y}");
                 }
-                let inputs = [
-                    (Matrix::new(&a, m, k), Matrix::new(&b, k, n)),
-                    (
-                        Matrix::new(&at, k, m).transpose(),
-                        Matrix::new(&bt, n, k).transpose(),
-                    ),
-                ];
-                for (left, right) in inputs {
-                    let mut out = start.clone();
-                    multiply(&mut out, left, right, accumulate);
-                    for (x, y) in out.iter().zip(&naive) {
-                        assert!((x - y).abs() < 1e-4, "{m}×{k}×{n}: {x} {y}");
-                    }
-                }
+                let mut alone = start.clone();
+                add_product(&mut alone, *left, *right);
+                assert_eq!(out, alone, "{n_cores} cores");
             }
         }
     }

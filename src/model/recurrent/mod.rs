@@ -14,12 +14,13 @@ mod stream;
 pub use packed::{PackedDirection, PackedLayer, PackedStack};
 pub use stream::RecurrentState;
 
+use super::affine::affine;
 use super::error::ModelError;
 use super::header::{Cell, RecurrentConfig};
 use super::matmul::PackedMatrix;
 use super::weights::Weights;
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Linear, VarBuilder};
 use recurrence::Recurrence;
 
 /// Layers upon layers, each over the whole sequence.
@@ -32,10 +33,8 @@ pub struct RecurrentStack {
 /// Weights of one layer, the directions one after the other.
 #[derive(Clone, Debug)]
 struct Layer {
-    /// `[directions · gates · hidden, inputs]`.
-    input_weights: Tensor,
-    /// Both biases' sum, `[directions · gates · hidden]`.
-    biases: Tensor,
+    /// `[directions · gates · hidden, inputs]`, and both biases' sum.
+    input: Linear,
     /// `[directions, gates · hidden, hidden]`.
     recurrent_weights: Tensor,
 }
@@ -225,30 +224,24 @@ impl Layer {
             biases.push((get("bias_ih", &[n_rows])? + get("bias_hh", &[n_rows])?)?);
         }
         Ok(Layer {
-            input_weights: Tensor::cat(&inputs, 0)?,
-            biases: Tensor::cat(&biases, 0)?,
+            input: Linear::new(Tensor::cat(&inputs, 0)?, Some(Tensor::cat(&biases, 0)?)),
             recurrent_weights: Tensor::stack(&recurrent, 0)?,
         })
     }
 
     fn forward(&self, config: &RecurrentConfig, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let (batch, n_steps, n_inputs) = x.dims3()?;
-        let projected = x
-            .reshape((batch * n_steps, n_inputs))?
-            .matmul(&self.input_weights.t()?)?
-            .broadcast_add(&self.biases)?
-            .reshape((batch, n_steps, ()))?;
+        let projected = affine(&self.input, x, false)?;
         let op = Recurrence::new(config.cell, lengths.to_vec());
         projected.apply_op2(&self.recurrent_weights, op)
     }
 
     fn pack(&self, config: &RecurrentConfig) -> Result<PackedLayer> {
         let (hidden, n_gates) = (config.hidden, config.cell.n_gates() * config.hidden);
-        let n_inputs = self.input_weights.dim(1)?;
+        let n_inputs = self.input.weight().dim(1)?;
         let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let input = values(&self.input_weights)?;
+        let input = values(self.input.weight())?;
         let recurrent = values(&self.recurrent_weights)?;
-        let biases = values(&self.biases)?;
+        let biases = self.input.bias().map_or(Ok(Vec::new()), values)?;
         let directions = (0..config.n_directions()).map(|d| {
             let rows = |values: &[f32], width: usize| {
                 values[d * n_gates * width..][..n_gates * width].to_vec()

@@ -3,7 +3,7 @@
 use super::cell::{Kept, step, step_back};
 use super::schedule::Schedule;
 use crate::model::header::Cell;
-use crate::model::matmul::{Matrix, PackedMatrix, Scratch, multiply};
+use crate::model::matmul::{Matrix, PackedMatrix, Scratch, add_product};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use std::sync::{Mutex, PoisonError};
 
@@ -194,11 +194,10 @@ impl Recurrence {
             }
         }
         let mut d_weights = vec![0.0; size];
-        multiply(
+        add_product(
             &mut d_weights,
             Matrix::new(&d_gates, schedule.n_rows(), n_rows).transpose(),
             Matrix::new(&previous_states, schedule.n_rows(), hidden),
-            false,
         );
         (d_gates, d_weights)
     }
@@ -228,7 +227,7 @@ impl Recurrence {
 fn each_direction<T: Send>(sizes: Sizes, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = sizes.directions == 2
         && sizes.batch >= MIN_BATCH_FOR_THREADS
-        && !cfg!(target_arch = "wasm32");
+        && candle_core::utils::get_num_threads() > 1;
     if !threads {
         return (0..sizes.directions).map(work).collect();
     }

@@ -1,7 +1,8 @@
 //! The last transformer block of Whisper's encoder as a graph that gradients
 //! flow through; in use, [`crate::model::front_ends`] runs the same weights.
 
-use super::operations::{Gelu, Product};
+use super::gelu::Gelu;
+use crate::model::affine::Affine;
 use candle_core::{D, Result, Tensor};
 use std::collections::BTreeMap;
 
@@ -75,11 +76,16 @@ impl TrainableBlock {
     }
 
     fn dense(&self, name: &str, x: &Tensor) -> Result<Tensor> {
-        let product = x.apply_op2(self.weight(&format!("{name}.weight"))?, Product)?;
+        let weight = self.weight(&format!("{name}.weight"))?;
+        // The other cores have clips of their own.
+        let op = Affine {
+            of_data: false,
+            n_cores: 1,
+        };
         // Whisper's keys have no bias.
         match self.weights.get(&format!("{name}.bias")) {
-            Some(bias) => product.broadcast_add(bias),
-            None => Ok(product),
+            Some(bias) => x.apply_op3(weight, bias, op),
+            None => x.apply_op2(weight, op),
         }
     }
 

@@ -7,9 +7,9 @@
 //! reads the frames of the layer before ([`Lower`]).
 
 mod block;
+mod gelu;
 mod layer;
 mod moving;
-mod operations;
 mod tuner;
 
 use self::layer::mean;
