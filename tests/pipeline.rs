@@ -88,9 +88,15 @@ fn every_format_is_judged_alike() {
         let analysis = analyze_file(&model, fixture(name), name).expect(name);
         check(&analysis);
         assert!(analysis.notices.is_empty(), "{name}");
-        // Where nothing of the voice is lost the judgement stays.
+        // Where nothing of the voice is lost the judgement stays: the same scores but for
+        // what another sampling rate rounds, and the same answer or none.
         if name.starts_with("s24-44100") || name.starts_with("s32") {
-            assert_eq!(analysis.label, expected.label, "{name}");
+            let scores = analysis.scores.as_array().iter();
+            for (a, b) in scores.zip(expected.scores.as_array()) {
+                assert!((a - b).abs() < 0.06, "{name}: {a} {b}");
+            }
+            let answer = |a: &Analysis| a.sure.then_some(a.label);
+            assert_eq!(answer(&analysis), answer(&expected), "{name}");
         }
     }
 }

@@ -32,6 +32,7 @@ pub fn affine(layer: &Linear, x: &Tensor, of_data: bool) -> Result<Tensor> {
     let Some(width) = shape.pop() else {
         bail!("a layer takes rows of inputs, not one number");
     };
+    let x = if of_data { &x.detach() } else { x };
     let rows = x.reshape(((), width))?.contiguous()?;
     shape.push(weights.dim(0)?);
     rows.apply_op3(&weights.contiguous()?, biases, op)?
