@@ -27,9 +27,9 @@ pub(super) struct Arguments {
     /// (corpus,path,speaker,sex,emotion,seconds)
     #[arg(long)]
     corpora: PathBuf,
-    /// Where to write the model: of the protocol `final`, or, of a pooled model
-    /// under `speaker-independent`, one that is fitted to everybody and calibrated by
-    /// what the folds of the first seed answer
+    /// Where to write the model: of the protocol `final`, or, under
+    /// `speaker-independent` without `--patience`, one that is fitted to everybody and
+    /// calibrated by what the folds of the first seed answer
     #[arg(long, required_if_eq("protocol", "final"))]
     out: Option<PathBuf>,
     /// Where to write the figures as JSON, beside it the same as Markdown and a

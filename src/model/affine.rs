@@ -5,6 +5,7 @@
 use super::matmul::{Matrix, add_product_on_cores};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
 use candle_nn::Linear;
+use std::sync::OnceLock;
 
 /// `x·Wᵀ`, of two operands, or `x·Wᵀ + b`, of three: `x` `[rows, inputs]`, `W`
 /// `[outputs, inputs]`, `b` `[outputs]`.
@@ -26,7 +27,7 @@ pub fn affine(layer: &Linear, x: &Tensor, of_data: bool) -> Result<Tensor> {
     };
     let op = Affine {
         of_data,
-        n_cores: candle_core::utils::get_num_threads(),
+        n_cores: n_cores(),
     };
     let mut shape = x.dims().to_vec();
     let Some(width) = shape.pop() else {
@@ -37,6 +38,12 @@ pub fn affine(layer: &Linear, x: &Tensor, of_data: bool) -> Result<Tensor> {
     shape.push(weights.dim(0)?);
     rows.apply_op3(&weights.contiguous()?, biases, op)?
         .reshape(shape)
+}
+
+/// The cores that candle works on, asked for once: the answer is read from files.
+pub fn n_cores() -> usize {
+    static N_CORES: OnceLock<usize> = OnceLock::new();
+    *N_CORES.get_or_init(candle_core::utils::get_num_threads)
 }
 
 impl Affine {

@@ -156,7 +156,7 @@ pub fn prepare(
     Ok(examples)
 }
 
-/// By whom a pooled model is calibrated.
+/// By whom a model that nobody stops is calibrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calibrated {
     /// By the speakers it is trained on, crossed: each is judged by a network

@@ -2,6 +2,7 @@
 
 use super::cell::{Kept, step, step_back};
 use super::schedule::Schedule;
+use crate::model::affine::n_cores;
 use crate::model::header::Cell;
 use crate::model::matmul::{Matrix, PackedMatrix, Scratch, add_product};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
@@ -225,9 +226,7 @@ impl Recurrence {
 
 /// Runs `work` for each direction, in parallel where that pays.
 fn each_direction<T: Send>(sizes: Sizes, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = sizes.directions == 2
-        && sizes.batch >= MIN_BATCH_FOR_THREADS
-        && candle_core::utils::get_num_threads() > 1;
+    let threads = sizes.directions == 2 && sizes.batch >= MIN_BATCH_FOR_THREADS && n_cores() > 1;
     if !threads {
         return (0..sizes.directions).map(work).collect();
     }
