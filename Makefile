@@ -71,8 +71,9 @@ lint: need-rust ## check formatting and lints, native and wasm
 bench: dist need-browser ## measure beside the peers, in one run
 	bench/run
 
-train: need-rust ## train the model on CORPORA=folder (default ../shared/corpora)
-	cargo run --release --features cli -- train --corpora $(CORPORA) --out public/model/lstm.safetensors
+train: need-rust ## train lstm as it is shipped on CORPORA=folder (default ../shared/corpora)
+	cargo run --release --features cli -- train --corpora $(CORPORA) --model lstm \
+		--protocol speaker-independent --out public/model/lstm.safetensors
 
 clean: ## remove what was built in the tree
 	cargo clean
