@@ -1,8 +1,9 @@
 //! `undertone train`.
 
 use super::{Outcome, progress_bar, write};
+use crate::model::ModelError;
 use crate::model::artifact::Artifact;
-use crate::model::front_ends::PackedFrontEnd;
+use crate::model::front_ends::{FrontEnd, PackedFrontEnd};
 use crate::train::cache;
 use crate::train::corpora::{self, Recording};
 use crate::train::examples::Examples;
@@ -263,10 +264,16 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         arguments.dropout.unwrap_or(schooling.dropout),
     );
     architecture.dense = arguments.dense.unwrap_or(architecture.dense);
+    let (features, front_ends) = (recipe.features(), front_ends(arguments)?);
+    let n_outputs = front_ends.iter().map(|f| Ok(FrontEnd::new(f)?.n_outputs()));
+    let n_outputs: Vec<usize> = n_outputs
+        .collect::<Result<_, ModelError>>()
+        .map_err(|e| e.to_string())?;
+    architecture.as_they_are = recipe.as_they_are(features.n_features(), &n_outputs);
     Ok(TrainingConfig {
         name: recipe.name().to_owned(),
-        features: recipe.features(),
-        front_ends: front_ends(arguments)?,
+        features,
+        front_ends,
         architecture,
         cache: arguments.cache.clone().or_else(cache::default_folder),
         talkers,

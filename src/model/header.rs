@@ -5,6 +5,7 @@ use super::front_ends::FrontEndHeader;
 use super::normalize::{N_SHARES, Normalizer};
 use crate::features::FeatureConfig;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Raised whenever a file of the old form can no longer be read.
 pub const FORMAT_VERSION: u32 = 2;
@@ -82,6 +83,11 @@ pub struct Architecture {
     /// Heads over the pooled vector, each with weights of its own; the answer
     /// is the mean of their logits.
     pub heads: usize,
+    /// Columns that each head also reads as they are, compared with the population
+    /// whatever is known of the voice; none for heads beyond the list. Only where
+    /// pooling is [`Pooling::Statistics`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub as_they_are: Vec<Vec<Range<usize>>>,
     /// Units of a head's dense layer between pooling and classes.
     pub dense: usize,
     /// Share of values dropped before the dense layers and between recurrent
@@ -92,9 +98,31 @@ pub struct Architecture {
 impl Architecture {
     /// Values a row of the network's input, of so many columns to normalise.
     pub fn n_inputs(&self, n_columns: usize) -> usize {
+        let as_they_are = if self.as_they_are.is_empty() {
+            0
+        } else {
+            n_columns
+        };
+        self.n_compared(n_columns) + as_they_are
+    }
+
+    /// Values that every head reads of them, the first; the columns as they are
+    /// follow.
+    pub fn n_compared(&self, n_columns: usize) -> usize {
         let copies = if self.window_normalized { 2 } else { 1 };
         let shares = if self.told_baseline { N_SHARES } else { 0 };
         copies * n_columns + shares
+    }
+
+    /// Which of a row's values a head reads; none if it reads all.
+    pub fn read_by(&self, head: usize, n_columns: usize) -> Option<Vec<usize>> {
+        if self.as_they_are.is_empty() {
+            return None;
+        }
+        let n_compared = self.n_compared(n_columns);
+        let own = self.as_they_are.get(head).into_iter().flatten();
+        let own = own.flat_map(|columns| columns.clone().map(|c| n_compared + c));
+        Some((0..n_compared).chain(own).collect())
     }
 
     /// Columns that are normalised, of so many features a frame.

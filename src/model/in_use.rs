@@ -36,6 +36,8 @@ struct AttentivePooling {
 
 /// From the pooled vector to logits.
 struct Head {
+    /// Which of the pooled values it reads; none if all.
+    read: Option<Vec<usize>>,
     dense: Linear,
     /// What normalisation makes of a unit: scaled, then shifted.
     norm: Vec<(f32, f32)>,
@@ -77,15 +79,16 @@ impl Named<'_> {
 }
 
 impl PackedNetwork {
-    /// Packs the weights of a network that takes `n_inputs` values a step.
+    /// Packs the weights of a network over so many columns.
     ///
     /// # Errors
     /// If a weight is missing or has another shape.
     pub fn new(
         architecture: &Architecture,
-        n_inputs: usize,
+        n_columns: usize,
         weights: &BTreeMap<String, Tensor>,
     ) -> Result<PackedNetwork> {
+        let n_inputs = architecture.n_inputs(n_columns);
         let named = Named {
             weights,
             prefix: String::new(),
@@ -119,11 +122,9 @@ impl PackedNetwork {
         }
         let heads = (0..architecture.heads)
             .map(|i| {
-                Head::new(
-                    &named.below(&format!("heads.{i}")),
-                    width,
-                    architecture.dense,
-                )
+                let named = named.below(&format!("heads.{i}"));
+                let read = architecture.read_by(i, n_columns);
+                Head::new(&named, read, width, architecture.dense)
             })
             .collect::<Result<_>>()?;
         Ok(PackedNetwork {
@@ -211,7 +212,13 @@ impl AttentivePooling {
 }
 
 impl Head {
-    fn new(named: &Named, n_pooled: usize, n_units: usize) -> Result<Head> {
+    fn new(
+        named: &Named,
+        read: Option<Vec<usize>>,
+        n_pooled: usize,
+        n_units: usize,
+    ) -> Result<Head> {
+        let n_pooled = read.as_ref().map_or(n_pooled, Vec::len);
         let norm = named.below("norm");
         let [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
             .map(|name| norm.get(name, &[n_units]));
@@ -221,6 +228,7 @@ impl Head {
             (scale, bias[i] - mean[i] * scale)
         });
         Ok(Head {
+            read,
             dense: named.linear("dense", n_units, n_pooled)?,
             norm: norm.collect(),
             classes: named.linear("classes", N_EMOTIONS, n_units)?,
@@ -228,7 +236,9 @@ impl Head {
     }
 
     fn apply(&self, pooled: &[f32], scratch: &mut Scratch) -> Vec<f32> {
-        let mut hidden = self.dense.apply(pooled, scratch);
+        let read = self.read.as_ref();
+        let own: Option<Vec<f32>> = read.map(|read| read.iter().map(|i| pooled[*i]).collect());
+        let mut hidden = self.dense.apply(own.as_deref().unwrap_or(pooled), scratch);
         for (v, (scale, shift)) in hidden.iter_mut().zip(&self.norm) {
             *v = (*v * scale + shift).max(0.0);
         }
@@ -244,9 +254,9 @@ mod tests {
     use candle_core::{DType, Device};
     use candle_nn::{VarBuilder, VarMap};
 
-    const N_INPUTS: usize = 5;
+    const N_COLUMNS: usize = 5;
 
-    fn architectures() -> [Architecture; 3] {
+    fn architectures() -> [Architecture; 4] {
         let from_features = |cell, bidirectional| Architecture {
             frames_per_step: 1,
             window_normalized: false,
@@ -260,17 +270,23 @@ mod tests {
             pooling: Pooling::Attentive,
             told_baseline: false,
             heads: 2,
+            as_they_are: Vec::new(),
             dense: 9,
             dropout: 0.0,
+        };
+        let pooled = Architecture {
+            convolutions: Vec::new(),
+            recurrent: None,
+            pooling: Pooling::Statistics,
+            ..from_features(Cell::Lstm, true)
         };
         [
             from_features(Cell::Lstm, true),
             from_features(Cell::SimpleRnn, false),
+            pooled.clone(),
             Architecture {
-                convolutions: Vec::new(),
-                recurrent: None,
-                pooling: Pooling::Statistics,
-                ..from_features(Cell::Lstm, true)
+                as_they_are: vec![vec![0..1, 3..5], Vec::new()],
+                ..pooled
             },
         ]
     }
@@ -280,7 +296,7 @@ mod tests {
         for architecture in architectures() {
             let map = VarMap::new();
             let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-            let network = Network::new(&architecture, N_INPUTS, &vb)?;
+            let network = Network::new(&architecture, N_COLUMNS, &vb)?;
             let mut weights = BTreeMap::new();
             for (name, var) in map.data().lock().expect("no thread has panicked").iter() {
                 if name.contains("norm.") {
@@ -289,11 +305,12 @@ mod tests {
                 }
                 weights.insert(name.clone(), var.as_tensor().clone());
             }
-            let packed = PackedNetwork::new(&architecture, N_INPUTS, &weights)?;
+            let packed = PackedNetwork::new(&architecture, N_COLUMNS, &weights)?;
             let statistics = architecture.pooling == Pooling::Statistics;
             let lengths: &[usize] = if statistics { &[1] } else { &[1, 2, 11, 24] };
             for &n_steps in lengths {
-                let x = Tensor::randn(0f32, 1.0, (1, n_steps, N_INPUTS), &Device::Cpu)?;
+                let n_inputs = architecture.n_inputs(N_COLUMNS);
+                let x = Tensor::randn(0f32, 1.0, (1, n_steps, n_inputs), &Device::Cpu)?;
                 let expected = network
                     .logits(&x, &[n_steps])?
                     .squeeze(0)?
@@ -312,12 +329,12 @@ mod tests {
         let [.., architecture] = architectures();
         let map = VarMap::new();
         let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-        Network::new(&architecture, N_INPUTS, &vb)?;
+        Network::new(&architecture, N_COLUMNS, &vb)?;
         let data = map.data().lock().expect("no thread has panicked");
         let all = data.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone()));
         let mut weights: BTreeMap<String, Tensor> = all.collect();
         let fault = |weights: &BTreeMap<String, Tensor>| {
-            let built = PackedNetwork::new(&architecture, N_INPUTS, weights);
+            let built = PackedNetwork::new(&architecture, N_COLUMNS, weights);
             built.err().map(|e| e.to_string()).unwrap_or_default()
         };
         let name = "heads.1.dense.weight";

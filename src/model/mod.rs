@@ -34,6 +34,7 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 use baseline::{Baseline, BaselineKind, Displacements, Heard};
+use header::Pooling;
 use in_use::PackedNetwork;
 use normalize::Reference;
 use std::ops::Range;
@@ -47,6 +48,8 @@ pub struct EmotionModel {
     network: Arc<PackedNetwork>,
     encoder: Encoder,
     displacements: Displacements,
+    population: Reference,
+    /// What the voice is compared with.
     reference: Reference,
 }
 
@@ -110,9 +113,18 @@ impl EmotionModel {
                 actual: 0,
             });
         }
-        let n_inputs = architecture.n_inputs(n_columns);
-        let network = Arc::new(PackedNetwork::new(architecture, n_inputs, &weights)?);
+        let mut as_they_are = architecture.as_they_are.iter().flatten();
+        let pooled = architecture.pooling == Pooling::Statistics;
+        if let Some(columns) = as_they_are.find(|c| !pooled || c.end > n_columns) {
+            return Err(ModelError::Length {
+                what: "columns read as they are".to_owned(),
+                expected: if pooled { n_columns } else { 0 },
+                actual: columns.end,
+            });
+        }
+        let network = Arc::new(PackedNetwork::new(architecture, n_columns, &weights)?);
         Ok(EmotionModel {
+            population: header.normalizer.reference(),
             reference: header.normalizer.reference(),
             displacements: Displacements::new(displacements),
             header,
@@ -182,7 +194,7 @@ impl EmotionModel {
     /// [`ModelError::NoBaseline`] if the model was not trained to use one;
     /// [`ModelError::Width`] if it is another model's.
     pub fn compare_with(&mut self, baseline: Option<&Baseline>) -> Result<(), ModelError> {
-        self.reference = self.header.normalizer.reference();
+        self.reference = self.population.clone();
         let Some(baseline) = baseline.filter(|b| !b.utterances().is_empty()) else {
             return Ok(());
         };
@@ -237,7 +249,12 @@ impl EmotionModel {
     /// # Errors
     /// If the columns are not this model's.
     pub fn logits(&self, columns: &FeatureMatrix) -> Result<[f32; N_EMOTIONS], ModelError> {
-        let inputs = normalize::inputs(columns, &self.reference, &self.header.architecture);
+        let inputs = normalize::inputs(
+            columns,
+            &self.reference,
+            &self.population,
+            &self.header.architecture,
+        );
         Ok(self.network.logits(inputs.as_slice()))
     }
 }

@@ -6,7 +6,7 @@ use super::header::{Architecture, Pooling};
 use super::pooling::{AttentivePooling, mask, n_pooled};
 use super::recurrent::RecurrentStack;
 use crate::emotion::N_EMOTIONS;
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, linear};
 
 /// Makes a dropout mask of the given shape: zeros for what is dropped,
@@ -29,18 +29,20 @@ pub struct Network {
 /// From the pooled vector to logits.
 #[derive(Clone, Debug)]
 struct Head {
+    /// Which of the pooled values it reads; none if all.
+    read: Option<Tensor>,
     norm: BatchNorm,
     dense: Linear,
     classes: Linear,
 }
 
 impl Network {
-    /// Reads the weights of a network that takes `n_inputs` values a step.
+    /// Reads the weights of a network over so many columns.
     ///
     /// # Errors
     /// If a weight is missing or has another shape.
-    pub fn new(architecture: &Architecture, n_inputs: usize, vb: &VarBuilder) -> Result<Network> {
-        let mut width = n_inputs;
+    pub fn new(architecture: &Architecture, n_columns: usize, vb: &VarBuilder) -> Result<Network> {
+        let mut width = architecture.n_inputs(n_columns);
         let mut convolutions = Vec::new();
         for (i, &channels) in architecture.convolutions.iter().enumerate() {
             convolutions.push(linear(
@@ -66,7 +68,14 @@ impl Network {
             Pooling::Statistics => (None, width),
         };
         let heads = (0..architecture.heads)
-            .map(|i| Head::new(n_pooled, architecture.dense, &vb.pp(format!("heads.{i}"))))
+            .map(|i| {
+                let read = match architecture.read_by(i, n_columns) {
+                    Some(read) => Some(indices(&read)?),
+                    None => None,
+                };
+                let vb = vb.pp(format!("heads.{i}"));
+                Head::new(read, n_pooled, architecture.dense, &vb)
+            })
             .collect::<Result<_>>()?;
         Ok(Network {
             convolutions,
@@ -125,8 +134,10 @@ impl Network {
 }
 
 impl Head {
-    fn new(n_pooled: usize, dense: usize, vb: &VarBuilder) -> Result<Head> {
+    fn new(read: Option<Tensor>, n_pooled: usize, dense: usize, vb: &VarBuilder) -> Result<Head> {
+        let n_pooled = read.as_ref().map_or(n_pooled, Tensor::elem_count);
         Ok(Head {
+            read,
             norm: batch_norm(dense, NORM_EPSILON, vb.pp("norm"))?,
             dense: linear(n_pooled, dense, vb.pp("dense"))?,
             classes: linear(dense, N_EMOTIONS, vb.pp("classes"))?,
@@ -139,10 +150,19 @@ impl Head {
         training: bool,
         drop: impl Fn(Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let hidden = affine(&self.dense, &drop(pooled.clone())?, false)?;
+        let pooled = match &self.read {
+            Some(read) => pooled.index_select(read, 1)?,
+            None => pooled.clone(),
+        };
+        let hidden = affine(&self.dense, &drop(pooled)?, false)?;
         let hidden = drop(self.norm.forward_t(&hidden, training)?.relu()?)?;
         self.classes.forward(&hidden)
     }
+}
+
+fn indices(read: &[usize]) -> Result<Tensor> {
+    let read: Vec<u32> = read.iter().map(|i| *i as u32).collect();
+    Tensor::new(read, &Device::Cpu)
 }
 
 /// The input of a convolution over six steps with stride two, as rows:
@@ -164,7 +184,7 @@ fn spans_of_six(x: &Tensor) -> Result<Tensor> {
 mod tests {
     use super::*;
     use crate::model::header::{Cell, RecurrentConfig};
-    use candle_core::{DType, Device};
+    use candle_core::DType;
     use candle_nn::VarMap;
 
     fn architecture() -> Architecture {
@@ -181,6 +201,7 @@ mod tests {
             pooling: Pooling::Attentive,
             told_baseline: false,
             heads: 2,
+            as_they_are: Vec::new(),
             dense: 7,
             dropout: 0.0,
         }

@@ -147,11 +147,12 @@ pub fn columns(
 }
 
 /// The network's input: each row of [`columns`] compared with `reference`, then,
-/// as the architecture wants, the same normalised over the rows themselves and
-/// how far a baseline was followed.
+/// as the architecture wants, the same normalised over the rows themselves, how far
+/// a baseline was followed, and the same compared with the `population`.
 pub fn inputs(
     columns: &FeatureMatrix,
     reference: &Reference,
+    population: &Reference,
     architecture: &Architecture,
 ) -> FeatureMatrix {
     let n_columns = columns.n_features();
@@ -171,8 +172,17 @@ pub fn inputs(
             }
             None => rest,
         };
-        for (input, share) in rest.iter_mut().zip(reference.shares) {
+        let n_shares = if architecture.told_baseline {
+            N_SHARES
+        } else {
+            0
+        };
+        let (shares, as_they_are) = rest.split_at_mut(n_shares);
+        for (input, share) in shares.iter_mut().zip(reference.shares) {
             *input = SHARE_SCALE * share;
+        }
+        if !as_they_are.is_empty() {
+            population.apply(columns.frame(i), as_they_are);
         }
     }
     FeatureMatrix::from_rows(rows, width)
@@ -213,6 +223,7 @@ mod tests {
             pooling,
             told_baseline: true,
             heads: 1,
+            as_they_are: Vec::new(),
             dense: 1,
             dropout: 0.0,
         }
@@ -238,7 +249,12 @@ mod tests {
     fn steps_average_and_carry_both_normalisations_and_the_shares() {
         let m = FeatureMatrix::from_rows(vec![0.0, 2.0, 4.0, 6.0, 9.0], 1);
         let architecture = architecture(Pooling::Attentive);
-        let s = inputs(&columns(&m, 0..5, &architecture), &global(), &architecture);
+        let s = inputs(
+            &columns(&m, 0..5, &architecture),
+            &global(),
+            &global(),
+            &architecture,
+        );
         assert_eq!((s.n_frames(), s.n_features()), (3, 4));
         assert_eq!(
             [s.frame(0)[0], s.frame(1)[0], s.frame(2)[0]],
@@ -248,7 +264,32 @@ mod tests {
         assert!(own.abs() < 1e-5, "window-normalised values have zero mean");
         assert_eq!(s.frame(2)[2..], [0.0, 0.5]);
         let last = columns(&m, 4..5, &architecture);
-        assert_eq!(inputs(&last, &global(), &architecture).as_slice()[0], 4.0);
+        assert_eq!(
+            inputs(&last, &global(), &global(), &architecture).as_slice()[0],
+            4.0
+        );
+    }
+
+    #[test]
+    fn columns_as_they_are_follow_those_compared_with_the_voice() {
+        let architecture = Architecture {
+            as_they_are: vec![Vec::new(), vec![1..2]],
+            heads: 3,
+            ..architecture(Pooling::Statistics)
+        };
+        let statistics = |mean: f32, share: f32| Reference {
+            mean: vec![mean; 2],
+            deviation: vec![1.0; 2],
+            shares: [share, 0.0],
+        };
+        let row = FeatureMatrix::from_rows(vec![5.0, 6.0], 2);
+        let (known, population) = (statistics(2.0, 0.5), statistics(1.0, 0.0));
+        let row = inputs(&row, &known, &population, &architecture);
+        assert_eq!(row.as_slice(), [3.0, 4.0, 1.0, 0.0, 4.0, 5.0]);
+        let read = |head| architecture.read_by(head, 2);
+        assert_eq!(read(0), Some(vec![0, 1, 2, 3]));
+        assert_eq!(read(1), Some(vec![0, 1, 2, 3, 5]));
+        assert_eq!(read(2), read(0));
     }
 
     #[test]

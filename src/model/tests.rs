@@ -44,13 +44,17 @@ fn artifact_with(pooling: Pooling) -> Artifact {
         pooling,
         told_baseline: true,
         heads: 2,
+        as_they_are: match pooling {
+            Pooling::Attentive => Vec::new(),
+            Pooling::Statistics => vec![vec![0..2, n_features..n_features + 2]],
+        },
         dense: 3,
         dropout: 0.0,
     };
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let n_columns = architecture.n_columns(n_features);
-    Network::new(&architecture, architecture.n_inputs(n_columns), &vb).expect("is made");
+    Network::new(&architecture, n_columns, &vb).expect("is made");
     // Not random ones: now and then none of so few units would answer.
     let vars = map.data().lock().expect("no thread has panicked");
     let mut names: Vec<&String> = vars.keys().collect();
@@ -167,6 +171,20 @@ fn a_missing_front_end_is_refused() {
         matches!(error, Some(ModelError::Length { .. })),
         "{error:?}"
     );
+}
+
+#[test]
+fn columns_that_are_not_there_cannot_be_read_as_they_are() {
+    for pooling in [Pooling::Attentive, Pooling::Statistics] {
+        let mut artifact = artifact_with(pooling);
+        let n_columns = artifact.header.normalizer.mean.len();
+        artifact.header.architecture.as_they_are = vec![Vec::new(), vec![0..n_columns + 1]];
+        let error = EmotionModel::new(artifact).err();
+        assert!(
+            matches!(error, Some(ModelError::Length { .. })),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]

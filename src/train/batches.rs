@@ -65,7 +65,7 @@ impl Batching<'_> {
         let stranger = self.voices.population();
         let rows = examples
             .iter()
-            .map(|e| inputs(&e.whole(), stranger, self.architecture))
+            .map(|e| inputs(&e.whole(), stranger, stranger, self.architecture))
             .collect();
         self.batch(examples, rows)
     }
@@ -95,7 +95,7 @@ impl Batching<'_> {
                 let values = &rows.as_slice()[range.start * n_columns..range.end * n_columns];
                 let columns = FeatureMatrix::from_rows(values.to_vec(), n_columns);
                 let known = self.voices.any(&e.person, rng);
-                let mut rows = inputs(&columns, known, self.architecture);
+                let mut rows = inputs(&columns, known, self.voices.population(), self.architecture);
                 if !e.rows_are_clips {
                     blank(
                         &mut rows,
@@ -165,7 +165,9 @@ impl Batching<'_> {
         let rows = columns
             .iter()
             .zip(known)
-            .map(|(columns, known)| inputs(columns, known, self.architecture))
+            .map(|(columns, known)| {
+                inputs(columns, known, self.voices.population(), self.architecture)
+            })
             .collect();
         self.batch(examples, rows)
     }

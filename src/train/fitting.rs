@@ -149,7 +149,7 @@ pub(super) fn fit(
 pub(super) struct Fitting<'a> {
     config: &'a TrainingConfig,
     batching: &'a Batching<'a>,
-    n_inputs: usize,
+    n_columns: usize,
     map: VarMap,
     optimizer: AdamW,
     average: Average,
@@ -161,16 +161,15 @@ impl<'a> Fitting<'a> {
         batching: &'a Batching,
         n_columns: usize,
     ) -> Result<Fitting<'a>> {
-        let n_inputs = batching.architecture.n_inputs(n_columns);
         let map = VarMap::new();
         let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-        Network::new(batching.architecture, n_inputs, &vb)?;
+        Network::new(batching.architecture, n_columns, &vb)?;
         let mut rng = StdRng::seed_from_u64(config.seed);
         seed_weights(&named(&map), &mut rng)?;
         Ok(Fitting {
             config,
             batching,
-            n_inputs,
+            n_columns,
             map,
             optimizer: AdamW::new(WEIGHT_DECAY),
             average: Average::new(AVERAGED),
@@ -242,7 +241,7 @@ impl<'a> Fitting<'a> {
         // The layers hold joined copies of the variables, so the graph is made
         // anew for each step.
         let vb = VarBuilder::from_varmap(&self.map, DType::F32, &Device::Cpu);
-        let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
+        let network = Network::new(self.batching.architecture, self.n_columns, &vb)?;
         let rate = self.batching.architecture.dropout;
         let rng = std::cell::RefCell::new(rng);
         let drop = |shape: &[usize]| -> Result<Tensor> {
@@ -275,7 +274,7 @@ impl<'a> Fitting<'a> {
     fn measure(&self, examples: &[&Example]) -> Result<Vec<[f32; N_EMOTIONS]>> {
         let weights = self.average.weights().clone().into_iter().collect();
         let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
-        let network = Network::new(self.batching.architecture, self.n_inputs, &vb)?;
+        let network = Network::new(self.batching.architecture, self.n_columns, &vb)?;
         let mut order: Vec<usize> = (0..examples.len()).collect();
         order.sort_by_key(|i| examples[*i].views[0].n_frames());
         let mut logits = vec![[0.0; N_EMOTIONS]; examples.len()];
@@ -360,6 +359,7 @@ mod tests {
             pooling: Pooling::Attentive,
             told_baseline: true,
             heads: 2,
+            as_they_are: Vec::new(),
             dense: 6,
             dropout: 0.1,
         };

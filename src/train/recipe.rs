@@ -5,6 +5,7 @@ use crate::model::front_ends::FrontEndKind;
 use crate::model::header::{Architecture, Cell, Pooling, RecurrentConfig};
 use crate::model::weights::Precision;
 use clap::ValueEnum;
+use std::ops::Range;
 
 /// A model by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,6 +75,7 @@ impl Recipe {
             pooling: Pooling::Attentive,
             told_baseline: true,
             heads: 1,
+            as_they_are: Vec::new(),
             dense: 128,
             dropout,
         };
@@ -85,6 +87,7 @@ impl Recipe {
             pooling: Pooling::Statistics,
             told_baseline: true,
             heads,
+            as_they_are: Vec::new(),
             dense,
             dropout,
         };
@@ -94,6 +97,26 @@ impl Recipe {
             Recipe::Undertone => pooled(2, 96),
             // What keeps the file below a megabyte.
             Recipe::UndertoneLight => pooled(1, 88),
+        }
+    }
+
+    /// Columns that each head also reads as they are, of so many speech features
+    /// and outputs of each front end: level and melody, and in a second head what
+    /// Whisper's encoder hears. What a speaker encoder hears says above all who
+    /// speaks: as it is, it costs voices that are known.
+    pub fn as_they_are(self, n_features: usize, n_outputs: &[usize]) -> Vec<Vec<Range<usize>>> {
+        let half = n_features + n_outputs.iter().sum::<usize>();
+        // Means and deviations.
+        let both = |columns: Range<usize>| {
+            let deviations = half + columns.start..half + columns.end;
+            vec![columns, deviations]
+        };
+        let prosody = both(0..n_features);
+        let last = n_outputs.last().copied().unwrap_or_default();
+        match self {
+            Recipe::Lstm | Recipe::SimpleRnn => Vec::new(),
+            Recipe::Undertone => vec![prosody, both(half - last..half)],
+            Recipe::UndertoneLight => vec![prosody],
         }
     }
 
@@ -145,4 +168,18 @@ pub struct Schooling {
     pub tuning: usize,
     /// How closely the shipped file keeps the network's own weights.
     pub precision: Precision,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speaker_encoder_is_heard_by_comparison_alone() {
+        let both = Recipe::Undertone.as_they_are(4, &[10, 20]);
+        assert_eq!(both, [vec![0..4, 34..38], vec![14..34, 48..68]]);
+        let light = Recipe::UndertoneLight.as_they_are(4, &[10]);
+        assert_eq!(light, [vec![0..4, 14..18]]);
+        assert!(Recipe::Lstm.as_they_are(4, &[]).is_empty());
+    }
 }

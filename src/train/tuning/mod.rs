@@ -97,6 +97,11 @@ pub(super) fn tune(
     let mut tunings = Vec::new();
     for n in 0..TUNINGS {
         let config = TrainingConfig {
+            // What moves the layers is the comparison with the voice alone.
+            architecture: Architecture {
+                as_they_are: Vec::new(),
+                ..config.architecture.clone()
+            },
             // No two seeds share a tuning.
             seed: config
                 .seed

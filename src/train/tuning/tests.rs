@@ -241,7 +241,12 @@ fn the_heads_read_what_was_pooled_in_its_place() -> Result<()> {
     let mut rng = StdRng::seed_from_u64(2);
     for (example, at) in all.iter().zip(0..) {
         let known = voices.any(&example.person, &mut rng);
-        let expected = inputs(&example.whole(), known, &config.architecture);
+        let expected = inputs(
+            &example.whole(),
+            known,
+            voices.population(),
+            &config.architecture,
+        );
         let own = batch.x.get(at)?.flatten_all()?.to_vec1::<f32>()?;
         assert_eq!(own.len(), expected.n_features());
         for (a, b) in own.iter().zip(expected.frame(0)) {

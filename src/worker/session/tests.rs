@@ -29,6 +29,7 @@ fn model_file() -> Vec<u8> {
         pooling: Pooling::Attentive,
         told_baseline: false,
         heads: 1,
+        as_they_are: Vec::new(),
         dense: 4,
         dropout: 0.0,
     };
