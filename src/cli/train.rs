@@ -269,7 +269,8 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
     let n_outputs: Vec<usize> = n_outputs
         .collect::<Result<_, ModelError>>()
         .map_err(|e| e.to_string())?;
-    architecture.as_they_are = recipe.as_they_are(features.n_features(), &n_outputs);
+    (architecture.as_they_are, architecture.fading) =
+        recipe.as_they_are(features.n_features(), &n_outputs);
     Ok(TrainingConfig {
         name: recipe.name().to_owned(),
         features,

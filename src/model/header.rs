@@ -88,6 +88,10 @@ pub struct Architecture {
     /// pooling is [`Pooling::Statistics`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub as_they_are: Vec<Vec<Range<usize>>>,
+    /// Of these columns those that fade as a voice becomes known: they weigh one
+    /// less the share to which its baseline is followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fading: Vec<Range<usize>>,
     /// Units of a head's dense layer between pooling and classes.
     pub dense: usize,
     /// Share of values dropped before the dense layers and between recurrent

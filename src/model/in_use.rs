@@ -271,6 +271,7 @@ mod tests {
             told_baseline: false,
             heads: 2,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense: 9,
             dropout: 0.0,
         };

@@ -113,7 +113,8 @@ impl EmotionModel {
                 actual: 0,
             });
         }
-        let mut as_they_are = architecture.as_they_are.iter().flatten();
+        let by_heads = architecture.as_they_are.iter().flatten();
+        let mut as_they_are = by_heads.chain(&architecture.fading);
         let pooled = architecture.pooling == Pooling::Statistics;
         if let Some(columns) = as_they_are.find(|c| !pooled || c.end > n_columns) {
             return Err(ModelError::Length {

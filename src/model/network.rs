@@ -202,6 +202,7 @@ mod tests {
             told_baseline: false,
             heads: 2,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense: 7,
             dropout: 0.0,
         }

@@ -148,7 +148,8 @@ pub fn columns(
 
 /// The network's input: each row of [`columns`] compared with `reference`, then,
 /// as the architecture wants, the same normalised over the rows themselves, how far
-/// a baseline was followed, and the same compared with the `population`.
+/// a baseline was followed, and the same compared with the `population`, what fades
+/// weighing as much as is not known of the voice.
 pub fn inputs(
     columns: &FeatureMatrix,
     reference: &Reference,
@@ -183,6 +184,12 @@ pub fn inputs(
         }
         if !as_they_are.is_empty() {
             population.apply(columns.frame(i), as_they_are);
+            let unknown = 1.0 - reference.shares.iter().sum::<f32>();
+            for columns in &architecture.fading {
+                for input in &mut as_they_are[columns.clone()] {
+                    *input *= unknown;
+                }
+            }
         }
     }
     FeatureMatrix::from_rows(rows, width)
@@ -224,6 +231,7 @@ mod tests {
             told_baseline: true,
             heads: 1,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense: 1,
             dropout: 0.0,
         }
@@ -271,9 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn columns_as_they_are_follow_those_compared_with_the_voice() {
+    fn columns_as_they_are_follow_those_compared_with_the_voice_and_may_fade() {
         let architecture = Architecture {
             as_they_are: vec![Vec::new(), vec![1..2]],
+            fading: vec![1..2],
             heads: 3,
             ..architecture(Pooling::Statistics)
         };
@@ -283,9 +292,11 @@ mod tests {
             shares: [share, 0.0],
         };
         let row = FeatureMatrix::from_rows(vec![5.0, 6.0], 2);
-        let (known, population) = (statistics(2.0, 0.5), statistics(1.0, 0.0));
+        let (known, population) = (statistics(2.0, 0.25), statistics(1.0, 0.0));
+        let stranger = inputs(&row, &population, &population, &architecture);
+        assert_eq!(stranger.as_slice(), [4.0, 5.0, 0.0, 0.0, 4.0, 5.0]);
         let row = inputs(&row, &known, &population, &architecture);
-        assert_eq!(row.as_slice(), [3.0, 4.0, 1.0, 0.0, 4.0, 5.0]);
+        assert_eq!(row.as_slice(), [3.0, 4.0, 0.5, 0.0, 4.0, 3.75]);
         let read = |head| architecture.read_by(head, 2);
         assert_eq!(read(0), Some(vec![0, 1, 2, 3]));
         assert_eq!(read(1), Some(vec![0, 1, 2, 3, 5]));

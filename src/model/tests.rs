@@ -48,6 +48,10 @@ fn artifact_with(pooling: Pooling) -> Artifact {
             Pooling::Attentive => Vec::new(),
             Pooling::Statistics => vec![vec![0..2, n_features..n_features + 2]],
         },
+        fading: match pooling {
+            Pooling::Attentive => Vec::new(),
+            Pooling::Statistics => vec![0..1],
+        },
         dense: 3,
         dropout: 0.0,
     };
@@ -178,12 +182,19 @@ fn columns_that_are_not_there_cannot_be_read_as_they_are() {
     for pooling in [Pooling::Attentive, Pooling::Statistics] {
         let mut artifact = artifact_with(pooling);
         let n_columns = artifact.header.normalizer.mean.len();
-        artifact.header.architecture.as_they_are = vec![Vec::new(), vec![0..n_columns + 1]];
-        let error = EmotionModel::new(artifact).err();
-        assert!(
-            matches!(error, Some(ModelError::Length { .. })),
-            "{error:?}"
-        );
+        let beyond = 0..n_columns + 1;
+        for (as_they_are, fading) in [
+            (vec![Vec::new(), vec![beyond.clone()]], Vec::new()),
+            (vec![vec![0..1]], vec![beyond]),
+        ] {
+            artifact.header.architecture.as_they_are = as_they_are;
+            artifact.header.architecture.fading = fading;
+            let error = EmotionModel::new(artifact.clone()).err();
+            assert!(
+                matches!(error, Some(ModelError::Length { .. })),
+                "{error:?}"
+            );
+        }
     }
 }
 

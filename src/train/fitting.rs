@@ -360,6 +360,7 @@ mod tests {
             told_baseline: true,
             heads: 2,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense: 6,
             dropout: 0.1,
         };

@@ -76,6 +76,7 @@ impl Recipe {
             told_baseline: true,
             heads: 1,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense: 128,
             dropout,
         };
@@ -88,6 +89,7 @@ impl Recipe {
             told_baseline: true,
             heads,
             as_they_are: Vec::new(),
+            fading: Vec::new(),
             dense,
             dropout,
         };
@@ -100,11 +102,16 @@ impl Recipe {
         }
     }
 
-    /// Columns that each head also reads as they are, of so many speech features
-    /// and outputs of each front end: level and melody, and in a second head what
-    /// Whisper's encoder hears. What a speaker encoder hears says above all who
-    /// speaks: as it is, it costs voices that are known.
-    pub fn as_they_are(self, n_features: usize, n_outputs: &[usize]) -> Vec<Vec<Range<usize>>> {
+    /// Columns that each head also reads as they are, and those of them that fade as a
+    /// voice becomes known, of so many speech features and outputs of each front end:
+    /// level and melody, and in a second head what Whisper's encoder hears, until the
+    /// voice is known, because it also tells room and microphone. What a speaker encoder
+    /// hears says above all who speaks: as it is, it costs voices that are known.
+    pub fn as_they_are(
+        self,
+        n_features: usize,
+        n_outputs: &[usize],
+    ) -> (Vec<Vec<Range<usize>>>, Vec<Range<usize>>) {
         let half = n_features + n_outputs.iter().sum::<usize>();
         // Means and deviations.
         let both = |columns: Range<usize>| {
@@ -112,11 +119,15 @@ impl Recipe {
             vec![columns, deviations]
         };
         let prosody = both(0..n_features);
-        let last = n_outputs.last().copied().unwrap_or_default();
         match self {
-            Recipe::Lstm | Recipe::SimpleRnn => Vec::new(),
-            Recipe::Undertone => vec![prosody, both(half - last..half)],
-            Recipe::UndertoneLight => vec![prosody],
+            Recipe::Lstm | Recipe::SimpleRnn => (Vec::new(), Vec::new()),
+            Recipe::Undertone => {
+                let last = n_outputs.last().copied().unwrap_or_default();
+                let whisper = both(half - last..half);
+                let second = [prosody.clone(), whisper.clone()].concat();
+                (vec![prosody, second], whisper)
+            }
+            Recipe::UndertoneLight => (vec![prosody], Vec::new()),
         }
     }
 
@@ -176,10 +187,13 @@ mod tests {
 
     #[test]
     fn a_speaker_encoder_is_heard_by_comparison_alone() {
-        let both = Recipe::Undertone.as_they_are(4, &[10, 20]);
-        assert_eq!(both, [vec![0..4, 34..38], vec![14..34, 48..68]]);
-        let light = Recipe::UndertoneLight.as_they_are(4, &[10]);
+        let (both, fading) = Recipe::Undertone.as_they_are(4, &[10, 20]);
+        let (prosody, whisper) = (vec![0..4, 34..38], vec![14..34, 48..68]);
+        assert_eq!(both, [prosody.clone(), [prosody, whisper.clone()].concat()]);
+        assert_eq!(fading, whisper);
+        let (light, fading) = Recipe::UndertoneLight.as_they_are(4, &[10]);
         assert_eq!(light, [vec![0..4, 14..18]]);
-        assert!(Recipe::Lstm.as_they_are(4, &[]).is_empty());
+        assert!(fading.is_empty());
+        assert!(Recipe::Lstm.as_they_are(4, &[]).0.is_empty());
     }
 }

@@ -100,6 +100,7 @@ pub(super) fn tune(
             // What moves the layers is the comparison with the voice alone.
             architecture: Architecture {
                 as_they_are: Vec::new(),
+                fading: Vec::new(),
                 ..config.architecture.clone()
             },
             // No two seeds share a tuning.

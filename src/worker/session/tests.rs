@@ -30,6 +30,7 @@ fn model_file() -> Vec<u8> {
         told_baseline: false,
         heads: 1,
         as_they_are: Vec::new(),
+        fading: Vec::new(),
         dense: 4,
         dropout: 0.0,
     };
