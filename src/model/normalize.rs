@@ -282,7 +282,7 @@ mod tests {
     fn columns_as_they_are_follow_those_compared_with_the_voice_and_may_fade() {
         let architecture = Architecture {
             as_they_are: vec![Vec::new(), vec![1..2]],
-            fading: vec![1..2],
+            fading: vec![0..1, 1..2],
             heads: 3,
             ..architecture(Pooling::Statistics)
         };
@@ -296,7 +296,7 @@ mod tests {
         let stranger = inputs(&row, &population, &population, &architecture);
         assert_eq!(stranger.as_slice(), [4.0, 5.0, 0.0, 0.0, 4.0, 5.0]);
         let row = inputs(&row, &known, &population, &architecture);
-        assert_eq!(row.as_slice(), [3.0, 4.0, 0.5, 0.0, 4.0, 3.75]);
+        assert_eq!(row.as_slice(), [3.0, 4.0, 0.5, 0.0, 3.0, 3.75]);
         let read = |head| architecture.read_by(head, 2);
         assert_eq!(read(0), Some(vec![0, 1, 2, 3]));
         assert_eq!(read(1), Some(vec![0, 1, 2, 3, 5]));

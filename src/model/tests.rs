@@ -50,7 +50,7 @@ fn artifact_with(pooling: Pooling) -> Artifact {
         },
         fading: match pooling {
             Pooling::Attentive => Vec::new(),
-            Pooling::Statistics => vec![0..1],
+            Pooling::Statistics => vec![0..1, n_features..n_features + 1],
         },
         dense: 3,
         dropout: 0.0,
