@@ -116,7 +116,8 @@ impl EmotionModel {
         let by_heads = architecture.as_they_are.iter().flatten();
         let mut as_they_are = by_heads.chain(&architecture.fading);
         let pooled = architecture.pooling == Pooling::Statistics;
-        if let Some(columns) = as_they_are.find(|c| !pooled || c.end > n_columns) {
+        if let Some(columns) = as_they_are.find(|c| !pooled || c.start > c.end || c.end > n_columns)
+        {
             return Err(ModelError::Length {
                 what: "columns read as they are".to_owned(),
                 expected: if pooled { n_columns } else { 0 },

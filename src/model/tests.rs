@@ -183,9 +183,11 @@ fn columns_that_are_not_there_cannot_be_read_as_they_are() {
         let mut artifact = artifact_with(pooling);
         let n_columns = artifact.header.normalizer.mean.len();
         let beyond = 0..n_columns + 1;
+        let reversed = Range { start: 1, end: 0 };
         for (as_they_are, fading) in [
             (vec![Vec::new(), vec![beyond.clone()]], Vec::new()),
             (vec![vec![0..1]], vec![beyond]),
+            (vec![vec![0..1]], vec![reversed]),
         ] {
             artifact.header.architecture.as_they_are = as_they_are;
             artifact.header.architecture.fading = fading;
