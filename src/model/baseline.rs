@@ -31,6 +31,15 @@ const UNVARIED: f32 = 0.5;
 /// there, and a session of one emotion would be taken for the voice.
 const HEARD_TEMPERATURE: f32 = 0.3;
 
+/// How varied a session is taken for while its utterances are heard a second time:
+/// as far as that is followed, a strange room or microphone no longer makes one
+/// emotion of them all, and an emotion without end is not yet taken for the voice.
+const HEARD_AGAIN: f32 = 0.5;
+
+/// What an emotion that one hearing rules out still counts in it: the other may be
+/// sure of it.
+const LEAST_SHARE: f32 = 1e-4;
+
 /// How much a varied session's own deviation is believed against that of the
 /// average voice: what was said by chance shows in it too.
 const OWN_VARIANCE: f32 = 0.8;
@@ -149,9 +158,9 @@ impl Heard {
         variety: 0.0,
     };
 
-    /// By the logits of its utterances for somebody unknown. The variety is that
-    /// of the exponential of the mutual information between utterance and emotion:
-    /// the entropy of the mixture, less what each utterance leaves open by itself.
+    /// By the logits of its utterances. The variety is that of the exponential of
+    /// the mutual information between utterance and emotion: the entropy of the
+    /// mixture, less what each utterance leaves open by itself.
     pub fn of(logits: &[[f32; N_EMOTIONS]]) -> Heard {
         if logits.is_empty() {
             return Heard::NOTHING;
@@ -168,6 +177,28 @@ impl Heard {
         Heard {
             mixture,
             variety: variety((entropy(&mixture) - doubts).exp()),
+        }
+    }
+
+    /// What the utterances are compared with to be heard again.
+    pub fn half_varied(self) -> Heard {
+        Heard {
+            variety: HEARD_AGAIN,
+            ..self
+        }
+    }
+
+    /// What this and another hearing of the same utterances both say, each emotion by
+    /// the product of its shares, and as varied as the other found them.
+    pub fn and_again(&self, again: &Heard) -> Heard {
+        let mut mixture = self.mixture;
+        for (share, other) in mixture.iter_mut().zip(again.mixture) {
+            *share = (*share + LEAST_SHARE) * (other + LEAST_SHARE);
+        }
+        let sum: f32 = mixture.iter().sum();
+        Heard {
+            mixture: mixture.map(|share| share / sum),
+            variety: again.variety,
         }
     }
 }
@@ -314,6 +345,45 @@ mod tests {
         assert_eq!(heard.variety, 0.0);
         assert_eq!(Heard::of(&Emotion::ALL.map(sounding)).variety, 1.0);
         assert_eq!(Heard::of(&[]), Heard::NOTHING);
+    }
+
+    #[test]
+    fn what_both_hearings_say_counts() {
+        let only = |emotion: Emotion, variety| {
+            let mut mixture = [0.0; N_EMOTIONS];
+            mixture[emotion.index()] = 1.0;
+            Heard { mixture, variety }
+        };
+        let everything = Heard::of(&Emotion::ALL.map(sounding));
+        let angry = only(Emotion::Angry, 0.2);
+        let both = everything.and_again(&angry);
+        assert!(both.mixture[Emotion::Angry.index()] > 0.99);
+        assert_eq!(both.variety, angry.variety);
+        // Neither is believed alone.
+        let sad = only(Emotion::Sad, 0.0);
+        let both = sad.and_again(&angry).mixture;
+        assert!((both.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((both[Emotion::Sad.index()] - 0.5).abs() < 1e-2);
+        assert!((both[Emotion::Angry.index()] - 0.5).abs() < 1e-2);
+    }
+
+    #[test]
+    fn a_session_is_heard_again_on_the_way_to_the_voice() {
+        let mut values = vec![0.0; N_EMOTIONS];
+        values[Emotion::Angry.index()] = 3.0;
+        let displacements = Displacements::new(values);
+        let said = utterances(3.0, 20);
+        let at = |heard: &Heard| {
+            let kind = BaselineKind::Session;
+            reference(kind, said.iter(), heard, &population(), &displacements).mean[0]
+        };
+        let angry = Heard::of(&[sounding(Emotion::Angry); 20]);
+        let again = at(&angry.half_varied());
+        let varied = at(&Heard {
+            variety: 1.0,
+            ..angry
+        });
+        assert!(at(&angry) < again && again < varied, "{again} of {varied}");
     }
 
     #[test]

@@ -213,21 +213,33 @@ impl EmotionModel {
                 actual: other.n_features(),
             });
         }
-        let logits = match baseline.kind() {
-            BaselineKind::Ordinary => Vec::new(),
-            BaselineKind::Session => utterances
-                .iter()
-                .map(|utterance| self.logits(utterance))
-                .collect::<Result<_, _>>()?,
+        let heard = match baseline.kind() {
+            BaselineKind::Ordinary => Heard::NOTHING,
+            BaselineKind::Session => {
+                let heard = self.heard(utterances)?;
+                self.reference = self.reference_of(baseline, &heard.half_varied());
+                heard.and_again(&self.heard(utterances)?)
+            }
         };
-        self.reference = baseline::reference(
+        self.reference = self.reference_of(baseline, &heard);
+        Ok(())
+    }
+
+    /// Which emotions utterances hold, compared with what they are compared with now.
+    fn heard(&self, utterances: &[FeatureMatrix]) -> Result<Heard, ModelError> {
+        let logits = utterances.iter().map(|utterance| self.logits(utterance));
+        Ok(Heard::of(&logits.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// What a speaker is compared with of whom this was heard.
+    fn reference_of(&self, baseline: &Baseline, heard: &Heard) -> Reference {
+        baseline::reference(
             baseline.kind(),
-            utterances.iter(),
-            &Heard::of(&logits),
+            baseline.utterances().iter(),
+            heard,
             &self.header.normalizer,
             &self.displacements,
-        );
-        Ok(())
+        )
     }
 
     /// Calibrated probabilities for a range of frames, which is judged as if
