@@ -34,7 +34,7 @@ const HEARD_TEMPERATURE: f32 = 0.3;
 /// How varied a session is taken for while its utterances are heard a second time:
 /// as far as that is followed, a strange room or microphone no longer makes one
 /// emotion of them all, and an emotion without end is not yet taken for the voice.
-const HEARD_AGAIN: f32 = 0.5;
+const HEARD_AGAIN: f32 = 0.3;
 
 /// What an emotion that one hearing rules out still counts in it: the other may be
 /// sure of it.
@@ -181,7 +181,7 @@ impl Heard {
     }
 
     /// What the utterances are compared with to be heard again.
-    pub fn half_varied(self) -> Heard {
+    pub fn a_little_varied(self) -> Heard {
         Heard {
             variety: HEARD_AGAIN,
             ..self
@@ -378,7 +378,7 @@ mod tests {
             reference(kind, said.iter(), heard, &population(), &displacements).mean[0]
         };
         let angry = Heard::of(&[sounding(Emotion::Angry); 20]);
-        let again = at(&angry.half_varied());
+        let again = at(&angry.a_little_varied());
         let varied = at(&Heard {
             variety: 1.0,
             ..angry

@@ -217,7 +217,7 @@ impl EmotionModel {
             BaselineKind::Ordinary => Heard::NOTHING,
             BaselineKind::Session => {
                 let heard = self.heard(utterances)?;
-                self.reference = self.reference_of(baseline, &heard.half_varied());
+                self.reference = self.reference_of(baseline, &heard.a_little_varied());
                 heard.and_again(&self.heard(utterances)?)
             }
         };
