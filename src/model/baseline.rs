@@ -304,16 +304,18 @@ mod tests {
         assert!(at(50).mean[0] > 3.8);
     }
 
-    #[test]
-    fn an_angry_session_is_not_taken_for_an_angry_voice() {
+    /// What a voice is compared with that said what an angry one says on average.
+    fn told(heard: &Heard) -> Reference {
         let mut values = vec![0.0; N_EMOTIONS];
         values[Emotion::Angry.index()] = 3.0;
         let displacements = Displacements::new(values);
         let said = utterances(3.0, 20);
-        let told = |heard: &Heard| {
-            let kind = BaselineKind::Session;
-            reference(kind, said.iter(), heard, &population(), &displacements)
-        };
+        let kind = BaselineKind::Session;
+        reference(kind, said.iter(), heard, &population(), &displacements)
+    }
+
+    #[test]
+    fn an_angry_session_is_not_taken_for_an_angry_voice() {
         let mut mixture = [0.0; N_EMOTIONS];
         mixture[Emotion::Angry.index()] = 1.0;
         let angry = told(&Heard {
@@ -369,14 +371,7 @@ mod tests {
 
     #[test]
     fn a_session_is_heard_again_on_the_way_to_the_voice() {
-        let mut values = vec![0.0; N_EMOTIONS];
-        values[Emotion::Angry.index()] = 3.0;
-        let displacements = Displacements::new(values);
-        let said = utterances(3.0, 20);
-        let at = |heard: &Heard| {
-            let kind = BaselineKind::Session;
-            reference(kind, said.iter(), heard, &population(), &displacements).mean[0]
-        };
+        let at = |heard: &Heard| told(heard).mean[0];
         let angry = Heard::of(&[sounding(Emotion::Angry); 20]);
         let again = at(&angry.a_little_varied());
         let varied = at(&Heard {
