@@ -1,7 +1,7 @@
 //! The staircase's last step: samples in, [`Analysis`] out, in memory that
 //! grows with the number of utterances alone.
 
-use super::speech::{MAX_SPAN_S, SpeechDetector};
+use super::speech::{Heard, MAX_SPAN_S, SpeechDetector};
 use super::waveform::Outline;
 use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window};
 use crate::audio::{Clip, ClipReader, Denoiser, SAMPLE_RATE_HZ};
@@ -24,10 +24,6 @@ const WINDOW_S: f64 = 2.0;
 
 /// Step between windows, seconds.
 const STEP_S: f64 = 0.5;
-
-/// Silence that is heard beside speech, seconds. Clips that models learn from have
-/// a second of it and seldom more; in more they hear sadness, whatever is said.
-const AROUND_S: f64 = 1.0;
 
 fn samples_of(seconds: f64) -> usize {
     (seconds * f64::from(SAMPLE_RATE_HZ)) as usize
@@ -217,10 +213,8 @@ impl Analyzer {
         span: &Range<usize>,
         origin: usize,
     ) -> Result<Scores, AnalyzeError> {
-        let hop = self.model.frame_hop_samples();
-        let end = (span.end - origin).div_ceil(hop).min(frames.n_frames());
-        let begin = ((span.start - origin) / hop).min(end.saturating_sub(1));
-        self.model.predict(frames, begin..end).map_err(internal)
+        let range = self.model.frames_of(frames, span, origin);
+        self.model.predict(frames, range).map_err(internal)
     }
 
     fn verdict(&self, scores: Scores) -> Verdict {
@@ -266,8 +260,8 @@ impl Analyzer {
         let scores = if self.n_samples > samples_of(MAX_SPAN_S) {
             self.judge_found()?;
             None
-        } else if self.found.iter().any(|s| s.len() >= samples_of(MINIMUM_S)) {
-            Some(self.judge_whole()?)
+        } else if let Some(heard) = Heard::of(self.found.make_contiguous(), self.n_samples) {
+            Some(self.judge_whole(&heard)?)
         } else {
             while let Some(span) = self.found.pop_front() {
                 self.judge(span.clone(), &FeatureMatrix::new(1), span.start)?;
@@ -307,18 +301,16 @@ impl Analyzer {
     /// Judges a recording of at most [`MAX_SPAN_S`] as the model was trained
     /// to hear it, as one but for long silence at its ends, and the utterances
     /// within it.
-    fn judge_whole(&mut self) -> Result<Scores, AnalyzeError> {
-        let (first, last) = (self.found.front(), self.found.back());
-        let start = first.map_or(0, |span| span.start);
-        let end = last.map_or(self.n_samples, |span| span.end);
-        let around = samples_of(AROUND_S);
-        let heard = start.saturating_sub(around)..(end + around).min(self.n_samples);
-        let samples = &self.pending[heard.clone()];
-        let frames = self.model.encode(samples).map_err(internal)?;
+    fn judge_whole(&mut self, heard: &Heard) -> Result<Scores, AnalyzeError> {
+        let frames = self.model.encode(&self.pending[heard.all.clone()]);
+        let frames = frames.map_err(internal)?;
+        let origin = heard.all.start;
         while let Some(span) = self.found.pop_front() {
-            self.judge(span, &frames, heard.start)?;
+            self.judge(span, &frames, origin)?;
         }
-        self.predict(&frames, &heard, heard.start)
+        let spoken = self.model.frames_of(&frames, &heard.spoken, origin);
+        let scores = self.model.predict_recording(&frames, spoken);
+        scores.map_err(internal)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Learning a speaker's voice from recordings of it.
 
-use super::speech::{MAX_SPAN_S, SpeechDetector};
+use super::speech::{Heard, MAX_SPAN_S, stretches};
 use super::{AnalyzeError, MINIMUM_S};
 use crate::audio::{Clip, SAMPLE_RATE_HZ};
 use crate::model::EmotionModel;
@@ -21,25 +21,25 @@ pub fn learn(
     if samples.iter().any(|s| !s.is_finite()) {
         return Err(AnalyzeError::NotFinite);
     }
-    let rate = f64::from(SAMPLE_RATE_HZ);
-    let mut detector = SpeechDetector::new();
-    let mut spans = Vec::new();
-    detector.push(samples, &mut spans);
-    detector.finish(&mut spans);
-    spans.retain(|span| span.len() as f64 / rate >= MINIMUM_S);
-    if spans.is_empty() {
-        return Err(AnalyzeError::NoSpeech {
-            duration_s: samples.len() as f64 / rate,
-        });
-    }
-    if samples.len() as f64 / rate <= MAX_SPAN_S {
-        spans.truncate(1);
-        spans[0] = 0..samples.len();
-    }
+    let duration_s = clip.duration_s();
+    let spans = stretches(samples);
+    let Some(heard) = Heard::of(&spans, samples.len()) else {
+        return Err(AnalyzeError::NoSpeech { duration_s });
+    };
     let failed = |e: crate::model::ModelError| AnalyzeError::Internal {
         reason: e.to_string(),
     };
+    if duration_s <= MAX_SPAN_S {
+        let frames = model.encode(&samples[heard.all.clone()]).map_err(failed)?;
+        let spoken = model.frames_of(&frames, &heard.spoken, heard.all.start);
+        let columns = model.columns_of_recording(&frames, spoken);
+        baseline.add(columns.map_err(failed)?);
+        return Ok(());
+    }
     for span in spans {
+        if span.len() as f64 / f64::from(SAMPLE_RATE_HZ) < MINIMUM_S {
+            continue;
+        }
         let frames = model.encode(&samples[span]).map_err(failed)?;
         let columns = model.columns(&frames, 0..frames.n_frames());
         baseline.add(columns.map_err(failed)?);

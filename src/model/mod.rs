@@ -145,6 +145,19 @@ impl EmotionModel {
         self.encoder.hop_samples()
     }
 
+    /// Which of the frames, the first of which begins at the sample `origin`, hear these
+    /// samples.
+    pub fn frames_of(
+        &self,
+        frames: &FeatureMatrix,
+        samples: &Range<usize>,
+        origin: usize,
+    ) -> Range<usize> {
+        let hop = self.frame_hop_samples();
+        let end = (samples.end - origin).div_ceil(hop).min(frames.n_frames());
+        ((samples.start - origin) / hop).min(end.saturating_sub(1))..end
+    }
+
     /// The frames the model reads, `[frames, features]`, of samples at 16 kHz.
     ///
     /// # Errors
@@ -172,6 +185,26 @@ impl EmotionModel {
         frames: &FeatureMatrix,
         range: Range<usize>,
     ) -> Result<FeatureMatrix, ModelError> {
+        self.check(frames, &range)?;
+        Ok(normalize::columns(frames, range, &self.header.architecture))
+    }
+
+    /// What is known of a recording that is judged as one, of all its frames and
+    /// those from its first voice to its last.
+    ///
+    /// # Errors
+    /// As [`EmotionModel::columns`].
+    pub fn columns_of_recording(
+        &self,
+        frames: &FeatureMatrix,
+        spoken: Range<usize>,
+    ) -> Result<FeatureMatrix, ModelError> {
+        self.check(frames, &spoken)?;
+        let architecture = &self.header.architecture;
+        Ok(normalize::of_recording(frames, spoken, architecture))
+    }
+
+    fn check(&self, frames: &FeatureMatrix, range: &Range<usize>) -> Result<(), ModelError> {
         let expected = self.encoder.n_features();
         if frames.n_features() != expected {
             return Err(ModelError::Width {
@@ -186,7 +219,7 @@ impl EmotionModel {
                 n_frames: frames.n_frames(),
             });
         }
-        Ok(normalize::columns(frames, range, &self.header.architecture))
+        Ok(())
     }
 
     /// From now on, judges by what is known of the speaker; without a
@@ -252,9 +285,27 @@ impl EmotionModel {
         frames: &FeatureMatrix,
         range: Range<usize>,
     ) -> Result<Scores, ModelError> {
-        let duration_s =
-            (range.len() * self.frame_hop_samples()) as f64 / f64::from(SAMPLE_RATE_HZ);
-        let logits = self.logits(&self.columns(frames, range)?)?;
+        self.judged(range.len(), &self.columns(frames, range.clone())?)
+    }
+
+    /// Calibrated probabilities for a recording that is judged as one.
+    ///
+    /// # Errors
+    /// As [`EmotionModel::columns`].
+    pub fn predict_recording(
+        &self,
+        frames: &FeatureMatrix,
+        spoken: Range<usize>,
+    ) -> Result<Scores, ModelError> {
+        let columns = self.columns_of_recording(frames, spoken)?;
+        self.judged(frames.n_frames(), &columns)
+    }
+
+    /// Calibrated probabilities for the columns of so many frames.
+    fn judged(&self, n_frames: usize, columns: &FeatureMatrix) -> Result<Scores, ModelError> {
+        let n_samples = n_frames * self.frame_hop_samples();
+        let duration_s = n_samples as f64 / f64::from(SAMPLE_RATE_HZ);
+        let logits = self.logits(columns)?;
         Ok(self.header.calibration.scores(logits, duration_s))
     }
 

@@ -138,12 +138,46 @@ pub fn columns(
     let steps = averaged(frames, range, architecture.frames_per_step);
     match architecture.pooling {
         Pooling::Attentive => steps,
+        Pooling::Statistics => pooled(&steps, 0..steps.n_frames()),
+    }
+}
+
+/// What is normalised of a recording that is judged as one: where the network pools
+/// [`Pooling::Statistics`], the mean of what [`columns`] makes of all its frames and
+/// of those from its first voice to its last. Silence around the voice tells how loud the
+/// voice was, and what room it was in: neither is to be pooled alone.
+pub fn of_recording(
+    frames: &FeatureMatrix,
+    spoken: Range<usize>,
+    architecture: &Architecture,
+) -> FeatureMatrix {
+    let per_step = architecture.frames_per_step;
+    let steps = averaged(frames, 0..frames.n_frames(), per_step);
+    match architecture.pooling {
+        Pooling::Attentive => steps,
         Pooling::Statistics => {
-            let n_features = steps.n_features();
-            let own = Normalizer::fit([&steps]);
-            FeatureMatrix::from_rows([own.mean, own.deviation].concat(), 2 * n_features)
+            let spoken = spoken.start / per_step..spoken.end.div_ceil(per_step);
+            mean(
+                &pooled(&steps, 0..steps.n_frames()),
+                &pooled(&steps, spoken),
+            )
         }
     }
+}
+
+/// Mean and standard deviation over time of a range of steps, `[1, 2 · features]`.
+pub fn pooled(steps: &FeatureMatrix, range: Range<usize>) -> FeatureMatrix {
+    let mut sums = Sums::default();
+    range.for_each(|step| sums.add(steps.frame(step)));
+    let own = sums.finish();
+    FeatureMatrix::from_rows([own.mean, own.deviation].concat(), 2 * steps.n_features())
+}
+
+/// The mean of two matrices of one shape.
+pub fn mean(a: &FeatureMatrix, b: &FeatureMatrix) -> FeatureMatrix {
+    let values = a.as_slice().iter().zip(b.as_slice());
+    let values = values.map(|(a, b)| (a + b) / 2.0).collect();
+    FeatureMatrix::from_rows(values, a.n_features())
 }
 
 /// The network's input: each row of [`columns`] compared with `reference`, then,
@@ -251,6 +285,25 @@ mod tests {
         let n = Normalizer::fit([&m]);
         assert_eq!(n.mean, [2.0, 5.0]);
         assert_eq!(n.deviation, [1.0, MIN_DEVIATION]);
+    }
+
+    #[test]
+    fn what_is_spoken_counts_in_both_halves_of_a_pooled_recording() {
+        // Silence, four frames of voice, silence; two frames a step.
+        let frames = [0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 0.0, 0.0];
+        let frames = FeatureMatrix::from_rows(frames.to_vec(), 1);
+        let pooled = of_recording(&frames, 2..6, &architecture(Pooling::Statistics));
+        let [mean, deviation] = pooled.as_slice() else {
+            panic!("one row of two columns")
+        };
+        // Means 2 and 4; variances 6 and 4.
+        assert!((mean - 3.0).abs() < 1e-6, "{mean}");
+        assert!(
+            (deviation - (6f32.sqrt() + 2.0) / 2.0).abs() < 1e-6,
+            "{deviation}"
+        );
+        let steps = of_recording(&frames, 2..6, &architecture(Pooling::Attentive));
+        assert_eq!(steps.as_slice(), [0.0, 2.0, 6.0, 0.0]);
     }
 
     #[test]

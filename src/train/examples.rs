@@ -6,13 +6,15 @@ use super::corpora::{Recording, Sex};
 use super::frames::Frames;
 use super::noise::Talkers;
 use super::tuning::Lower;
+use crate::analysis::SILENCE_DBFS;
+use crate::analysis::speech::{Heard, stretches};
 use crate::audio::{self, SAMPLE_RATE_HZ};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureMatrix;
 use crate::model::Encoder;
 use crate::model::encoder::beside;
 use crate::model::header::{Architecture, Pooling};
-use crate::model::normalize::{averaged, columns};
+use crate::model::normalize::{averaged, mean, pooled};
 use indicatif::{ParallelProgressIterator, ProgressBar};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -26,8 +28,12 @@ use std::path::{Path, PathBuf};
 /// teaches nothing but that it is rare, and is left out.
 const MIN_CLASS_SHARE: f64 = 0.1;
 
-/// Crops beside each whole view, where rows are clips.
-const N_CROPS: usize = 3;
+/// Crops of each whole view, and of the speech in it, where rows are clips.
+const N_CROPS: [usize; 2] = [3, 1];
+
+/// The row that the speech in a view is, from its first voice to its last; those before
+/// are the whole view and crops of it.
+pub(super) const SPOKEN: usize = 1 + N_CROPS[0];
 
 /// Shortest and longest crop, seconds, of clips that are long enough.
 const CROP_S: [f64; 2] = [1.4, 4.0];
@@ -50,30 +56,25 @@ pub struct Example {
     /// The recording itself, then its altered views: what
     /// [`crate::model::normalize::columns`] makes of each.
     pub views: Vec<Frames>,
-    /// Whether each row stands for a clip of its own, the first for the whole
-    /// view and the others for crops of it.
+    /// Whether each row stands for a clip of its own: the first for the whole view, others
+    /// for crops of it, and from [`SPOKEN`] on for the speech in it and crops of that.
     pub rows_are_clips: bool,
     /// What the front ends' last layers read of each view, where they are tuned.
     pub lower: Vec<Lower>,
 }
 
 impl Example {
-    /// The columns of the whole recording as it is.
+    /// The columns of the recording as it is and as it is judged.
     pub fn whole(&self) -> Cow<'_, FeatureMatrix> {
-        let n_rows = if self.rows_are_clips {
-            1
-        } else {
-            self.views[0].n_frames()
-        };
-        let (matrix, range) = self.views[0].rows(0..n_rows);
-        if range.len() == matrix.n_frames() {
-            return matrix;
+        if !self.rows_are_clips {
+            return self.views[0].matrix();
         }
-        let n_columns = matrix.n_features();
-        Cow::Owned(FeatureMatrix::from_rows(
-            matrix.as_slice()[..n_columns].to_vec(),
-            n_columns,
-        ))
+        let row = |i: usize| {
+            let (matrix, range) = self.views[0].rows(i..i + 1);
+            let values = matrix.frame(range.start).to_vec();
+            FeatureMatrix::from_rows(values, matrix.n_features())
+        };
+        Cow::Owned(mean(&row(0), &row(SPOKEN)))
     }
 
     /// The same with other views.
@@ -148,6 +149,8 @@ impl Preparation<'_> {
 /// change when a feature does.
 #[derive(Clone, Debug)]
 pub struct Caches {
+    /// Where recordings' speech begins and ends.
+    pub speech: Cache,
     /// The speech features.
     pub features: Cache,
     /// What the front ends make.
@@ -255,6 +258,7 @@ fn views(
     let has_learnt = encoder.n_learnt() > 0;
     let per_step = preparation.architecture.frames_per_step;
     let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
+    let spoken = spoken(recording, &key, preparation, &mut heard_once)?;
     let views: Result<Vec<View>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
         .map(|view| {
             let key = if view == 0 {
@@ -317,7 +321,10 @@ fn views(
             if view == 0 {
                 n_steps = all.n_frames();
             }
-            let (wanted, crops) = wanted(all, preparation, key.seed());
+            // An altered view may be slower or faster.
+            let at = |step: usize| step.min(n_steps) * all.n_frames() / n_steps.max(1);
+            let spoken = at(spoken.start)..at(spoken.end);
+            let (wanted, crops) = wanted(all, spoken, preparation, key.seed());
             Ok((wanted, lower.map(|frames| Lower { frames, crops })))
         })
         .collect();
@@ -336,14 +343,17 @@ fn joined<'a>(features: &'a Frames, learnt: Option<&Frames>) -> Cow<'a, FeatureM
 /// clips.
 fn wanted(
     mut steps: Cow<FeatureMatrix>,
+    spoken: Range<usize>,
     preparation: &Preparation,
     seed: u64,
 ) -> (Frames, Vec<Range<usize>>) {
     let mut ranges = Vec::new();
     if preparation.architecture.pooling == Pooling::Statistics {
         let mut rng = StdRng::seed_from_u64(seed);
-        ranges = crops(steps.n_frames(), preparation.step_s(), &mut rng);
-        steps = Cow::Owned(clips(&steps, &ranges, preparation.architecture));
+        for (of, n) in [0..steps.n_frames(), spoken].into_iter().zip(N_CROPS) {
+            ranges.extend(crops(of, n, preparation.step_s(), &mut rng));
+        }
+        steps = Cow::Owned(clips(&steps, &ranges));
     }
     let frames = if preparation.half {
         Frames::half(&steps)
@@ -353,41 +363,27 @@ fn wanted(
     (frames, ranges)
 }
 
-/// All of so many steps, and random crops.
-fn crops(n: usize, step_s: f64, rng: &mut impl Rng) -> Vec<Range<usize>> {
+/// All of a range of steps, and so many random crops of it.
+fn crops(of: Range<usize>, n_crops: usize, step_s: f64, rng: &mut impl Rng) -> Vec<Range<usize>> {
+    let n = of.len();
     let [least, most] = CROP_S.map(|s| ((s / step_s) as usize).min(n));
-    (0..=N_CROPS)
+    (0..=n_crops)
         .map(|crop| {
             let kept = match crop {
                 0 => n,
                 _ => ((n as f32 * rng.random_range(0.5..1.0f32)) as usize).clamp(least, most),
             };
-            let start = rng.random_range(0..=n - kept);
+            let start = of.start + rng.random_range(0..=n - kept);
             start..start + kept
         })
         .collect()
 }
 
-/// The columns of each crop, a row each.
-pub(super) fn clips(
-    steps: &FeatureMatrix,
-    crops: &[Range<usize>],
-    architecture: &Architecture,
-) -> FeatureMatrix {
-    // Frames are averaged already.
-    let architecture = Architecture {
-        frames_per_step: 1,
-        ..architecture.clone()
-    };
-    let rows = crops
-        .iter()
-        .flat_map(|crop| {
-            columns(steps, crop.clone(), &architecture)
-                .as_slice()
-                .to_vec()
-        })
-        .collect();
-    FeatureMatrix::from_rows(rows, architecture.n_columns(steps.n_features()))
+/// What is pooled of each crop, a row each.
+pub(super) fn clips(steps: &FeatureMatrix, crops: &[Range<usize>]) -> FeatureMatrix {
+    let rows = crops.iter();
+    let rows = rows.flat_map(|crop| pooled(steps, crop.clone()).as_slice().to_vec());
+    FeatureMatrix::from_rows(rows.collect(), 2 * steps.n_features())
 }
 
 /// A recording's samples, unless there is nothing to hear.
@@ -396,15 +392,48 @@ fn heard(recording: &Recording) -> Result<Vec<f32>, Box<dyn std::error::Error>> 
     let name = recording.path.to_string_lossy();
     let samples = audio::load(bytes, &name)?.clip.into_samples();
     let peak = samples.iter().fold(0.0f32, |p, s| p.max(s.abs()));
-    if 20.0 * peak.max(1e-10).log10() < crate::analysis::SILENCE_DBFS {
+    if 20.0 * peak.max(1e-10).log10() < SILENCE_DBFS {
         return Err("silent".into());
     }
     Ok(samples)
 }
 
+/// The steps from the recording's first voice to its last; all of it where too little is
+/// found to be judged.
+fn spoken(
+    recording: &Recording,
+    key: &Key,
+    preparation: &Preparation,
+    heard_once: &mut Option<Vec<f32>>,
+) -> Result<Range<usize>, Box<dyn std::error::Error>> {
+    let cache = preparation.cache.map(|c| &c.speech);
+    let kept = cache.and_then(|c| c.get(key));
+    let ends = match kept.as_ref().map(Frames::matrix) {
+        Some(kept) => [kept.frame(0)[0], kept.frame(0)[1]],
+        None => {
+            let samples = match heard_once {
+                Some(samples) => samples,
+                None => heard_once.insert(heard(recording)?),
+            };
+            let found = Heard::of(&stretches(samples), samples.len());
+            let found = found.map_or(0..samples.len(), |heard| heard.spoken);
+            let ends = [found.start, found.end].map(|sample| sample as f32);
+            if let Some(cache) = cache {
+                cache.put(key, &FeatureMatrix::from_rows(ends.to_vec(), 2).into());
+            }
+            ends
+        }
+    };
+    let step = preparation.architecture.frames_per_step * preparation.encoder.hop_samples();
+    Ok(ends[0] as usize / step..(ends[1] as usize).div_ceil(step))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::{Options, analyze};
+    use crate::audio::Clip;
+    use crate::model::{Artifact, EmotionModel};
 
     fn recording(corpus: &str, emotion: Emotion) -> Recording {
         Recording {
@@ -429,5 +458,63 @@ mod tests {
             .collect();
         assert_eq!(x, [Emotion::Happy, Emotion::Sad]);
         assert_eq!(corpora[1].classes, [true; N_EMOTIONS]);
+    }
+
+    #[test]
+    fn training_hears_what_the_analysis_hears() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(root.join("public/model/undertone-light.safetensors"));
+        let artifact = Artifact::from_bytes(&bytes.expect("is read")).expect("is a model");
+        let encoder = Encoder::new(&artifact.header.features, &artifact.packed_front_ends());
+        let encoder = encoder.expect("is built");
+        let model = EmotionModel::new(artifact.clone()).expect("fits");
+        let name = "ravdess-03-01-06-02-01-01-08.flac";
+        let bytes = std::fs::read(root.join("tests/data/voices").join(name));
+        let clip = audio::load(bytes.expect("is read"), name).expect("decodes");
+        let silence = |seconds: f32| vec![0.0; (seconds * SAMPLE_RATE_HZ as f32) as usize];
+        let samples = [silence(0.8), clip.clip.into_samples(), silence(0.7)].concat();
+        let folder = tempfile::tempdir().expect("is made");
+        let recording = Recording {
+            path: folder.path().join("a.wav"),
+            ..recording("ravdess", Emotion::Fearful)
+        };
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: SAMPLE_RATE_HZ,
+            bits_per_sample: 32,
+            sample_format: hound::SampleFormat::Float,
+        };
+        let mut wav = hound::WavWriter::create(&recording.path, spec).expect("is made");
+        for sample in &samples {
+            wav.write_sample(*sample).expect("is written");
+        }
+        wav.finalize().expect("is written");
+        let preparation = Preparation {
+            encoder: &encoder,
+            half: true,
+            cache: None,
+            talkers: &Talkers::default(),
+            architecture: &artifact.header.architecture,
+            tuned: false,
+            n_altered: 1,
+            seed: 1,
+        };
+        let list = [recording];
+        let hidden = ProgressBar::hidden();
+        let examples = Examples::prepare(&list, &corpora(&list), &preparation, &hidden);
+        let [example] = &examples.list[..] else {
+            panic!("{:?}", examples.faults)
+        };
+        assert_eq!(example.views.len(), 2);
+        assert_eq!(example.views[0].n_frames(), SPOKEN + 1 + N_CROPS[1]);
+        let logits = model.logits(&example.whole()).expect("fits");
+        let calibration = &artifact.header.calibration;
+        let trained = calibration.scores(logits, example.duration_s);
+        let analysis = analyze(&model, &Clip::new(samples), Options::default()).expect("is judged");
+        assert!(analysis.utterances[0].start_s > 0.5, "begins with silence");
+        // Half precision, and frames grouped from another one on.
+        for (a, b) in trained.as_array().iter().zip(analysis.scores.as_array()) {
+            assert!((a - b).abs() < 0.01, "{a} {b}");
+        }
     }
 }

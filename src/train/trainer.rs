@@ -349,6 +349,7 @@ fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
     let names: Vec<String> = config.front_ends.iter().map(named).collect();
     let below = |name| Cache::new(folder, &format!("below the last layer of{name}"));
     Caches {
+        speech: Cache::new(folder, "samples of the first voice and the last"),
         features: Cache::new(folder, &features),
         lower: names.iter().map(below).collect(),
         learnt: Cache::new(folder, &format!("{per_step}{}", names.concat())),

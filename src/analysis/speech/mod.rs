@@ -8,6 +8,7 @@ pub(super) mod surroundings;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
 
+use super::MINIMUM_S;
 use crate::audio::SAMPLE_RATE_HZ;
 use activity::Activity;
 use segmenter::Segmenter;
@@ -16,8 +17,16 @@ use std::ops::Range;
 /// Step between the frames that are told apart, samples at 16 kHz: 20 ms.
 const HOP_SAMPLES: usize = 320;
 
+/// Silence that is heard beside speech, seconds. Clips that models learn from have
+/// a second of it and seldom more; in more they hear sadness, whatever is said.
+const AROUND_S: f64 = 1.0;
+
+const fn samples_of(seconds: f64) -> usize {
+    (seconds * SAMPLE_RATE_HZ as f64) as usize
+}
+
 const fn frames_in(seconds: f64) -> usize {
-    (seconds * SAMPLE_RATE_HZ as f64) as usize / HOP_SAMPLES
+    samples_of(seconds) / HOP_SAMPLES
 }
 
 /// Hears a recording piece by piece and parts it at its pauses.
@@ -68,6 +77,39 @@ impl SpeechDetector {
     /// The first sample that a stretch not yet given may begin at.
     pub fn undecided_from(&self) -> usize {
         self.segmenter.undecided_from()
+    }
+}
+
+/// The stretches of speech in a whole recording, mono at 16 kHz and finite.
+pub fn stretches(samples: &[f32]) -> Vec<Range<usize>> {
+    let mut detector = SpeechDetector::new();
+    let mut spans = Vec::new();
+    detector.push(samples, &mut spans);
+    detector.finish(&mut spans);
+    spans
+}
+
+/// What is judged of a short recording, samples from its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The speech with at most [`AROUND_S`] of what is around it.
+    pub all: Range<usize>,
+    /// From the first voice to the last.
+    pub spoken: Range<usize>,
+}
+
+impl Heard {
+    /// By the stretches of speech in a recording of so many samples; nothing where none
+    /// is long enough to be judged.
+    pub fn of(spans: &[Range<usize>], n_samples: usize) -> Option<Heard> {
+        let [least, around] = [MINIMUM_S, AROUND_S].map(samples_of);
+        spans.iter().find(|span| span.len() >= least)?;
+        let spoken = spans.first()?.start..spans.last()?.end;
+        let end = (spoken.end + around).min(n_samples);
+        Some(Heard {
+            all: spoken.start.saturating_sub(around)..end,
+            spoken,
+        })
     }
 }
 

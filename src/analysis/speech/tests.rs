@@ -23,14 +23,6 @@ fn fixtures() -> Vec<(String, Vec<f32>)> {
         .collect()
 }
 
-fn spans_of(samples: &[f32]) -> Vec<Range<usize>> {
-    let mut detector = SpeechDetector::new();
-    let mut spans = Vec::new();
-    detector.push(samples, &mut spans);
-    detector.finish(&mut spans);
-    spans
-}
-
 fn samples_in(seconds: f32) -> usize {
     (seconds * SAMPLE_RATE_HZ as f32) as usize
 }
@@ -200,7 +192,7 @@ fn every_voice_is_heard_loud_and_soft() {
     for (name, samples) in fixtures() {
         for gain in [1.0, 0.03] {
             let samples: Vec<f32> = samples.iter().map(|s| gain * s).collect();
-            let longest = spans_of(&samples).iter().map(Range::len).max();
+            let longest = stretches(&samples).iter().map(Range::len).max();
             assert!(
                 longest.is_some_and(|n| n >= samples_in(0.5)),
                 "{name} times {gain}: {longest:?}"
@@ -212,7 +204,7 @@ fn every_voice_is_heard_loud_and_soft() {
 #[test]
 fn nothing_else_is_taken_for_a_voice() {
     for (name, samples) in other_sounds() {
-        let spans = spans_of(&samples);
+        let spans = stretches(&samples);
         assert!(spans.is_empty(), "{name}: {spans:?}");
     }
 }
@@ -220,7 +212,7 @@ fn nothing_else_is_taken_for_a_voice() {
 /// A sentence without the silence around it.
 fn sentence() -> Vec<f32> {
     let (_, samples) = fixtures().pop().expect("a fixture");
-    let spans = spans_of(&samples);
+    let spans = stretches(&samples);
     samples[spans[0].clone()].to_vec()
 }
 
@@ -232,10 +224,10 @@ fn a_pause_parts_and_a_stop_does_not() {
         [&sentence[..], &gap, &sentence].concat()
     };
     // The sentence brings up to 0.14 s of padding on either side.
-    assert_eq!(spans_of(&with_gap(0.8)).len(), 2);
+    assert_eq!(stretches(&with_gap(0.8)).len(), 2);
     let end = sentence.len() - samples_in(0.14);
     let joined = [&sentence[..end], &sentence[samples_in(0.14)..]].concat();
-    assert_eq!(spans_of(&joined).len(), spans_of(&sentence).len());
+    assert_eq!(stretches(&joined).len(), stretches(&sentence).len());
 }
 
 #[test]
@@ -243,7 +235,7 @@ fn talk_without_a_pause_is_cut_and_nothing_is_lost() {
     let sentence = sentence();
     let n = samples_in(40.0);
     let talk: Vec<f32> = sentence.iter().cycle().take(n).copied().collect();
-    let spans = spans_of(&talk);
+    let spans = stretches(&talk);
     assert!(spans.len() >= 5, "{spans:?}");
     let spoken: usize = spans.iter().map(Range::len).sum();
     assert!(spoken > n * 9 / 10, "{spoken} of {n}: {spans:?}");
@@ -267,7 +259,7 @@ proptest! {
                 _ => samples.extend(&sentence),
             }
         }
-        let whole = spans_of(&samples);
+        let whole = stretches(&samples);
         let mut end = 0;
         for span in &whole {
             prop_assert!(span.start >= end && span.start < span.end, "{whole:?}");
@@ -293,4 +285,24 @@ proptest! {
         detector.finish(&mut spans);
         prop_assert_eq!(spans, whole);
     }
+}
+
+#[test]
+fn a_short_recording_is_heard_with_a_second_around_its_voice() {
+    let second = SAMPLE_RATE_HZ as usize;
+    let heard = |spans: &[Range<usize>]| Heard::of(spans, 8 * second);
+    let phrases = [3 * second..4 * second, 5 * second..5 * second + 100];
+    assert_eq!(
+        heard(&phrases),
+        Some(Heard {
+            all: 2 * second..6 * second + 100,
+            spoken: 3 * second..5 * second + 100,
+        })
+    );
+    let throughout = second / 2..15 * second / 2;
+    let throughout = heard(std::slice::from_ref(&throughout)).expect("is long enough");
+    assert_eq!(throughout.all, 0..8 * second);
+    // Too short to be judged.
+    assert_eq!(heard(&phrases[1..]), None);
+    assert_eq!(heard(&[]), None);
 }

@@ -239,7 +239,7 @@ pub(super) fn heard_by(
                 for ((front_end, place), frames) in each {
                     let outputs = front_end.last_layer(&frames.matrix());
                     let steps = averaged(&outputs, 0..outputs.n_frames(), per_step);
-                    let tuned = clips(&steps, &lower.crops, architecture);
+                    let tuned = clips(&steps, &lower.crops);
                     for i in 0..rows.n_frames() {
                         let (mean, deviation) = tuned.frame(i).split_at(place.width);
                         let row = rows.frame_mut(i);

@@ -7,7 +7,7 @@ use crate::model::front_ends::PackedFrontEnd;
 use crate::model::header::Architecture;
 use crate::model::normalize::Reference;
 use crate::train::batches::{self, Batch, Batching};
-use crate::train::examples::Example;
+use crate::train::examples::{Example, SPOKEN};
 use crate::train::fitting::Fitting;
 use crate::train::trainer::TrainingConfig;
 use crate::train::voices::Voices;
@@ -71,8 +71,9 @@ impl<'a> Tuner<'a> {
         let pick = |i: usize, rng: &mut StdRng| {
             let example = self.training[i];
             let view = batches::any_view(example, rng);
-            let n_rows = example.lower[view].crops.len();
-            (i, view, rng.random_range(0..n_rows))
+            // Layers learn from silence too, how loud a voice was against its room; it is
+            // the heads that are not to rely on it.
+            (i, view, rng.random_range(0..SPOKEN))
         };
         order
             .into_iter()
