@@ -144,8 +144,8 @@ pub fn columns(
 
 /// What is normalised of a recording that is judged as one: where the network pools
 /// [`Pooling::Statistics`], the mean of what [`columns`] makes of all its frames and
-/// of those from its first voice to its last. Silence around the voice tells how loud the
-/// voice was, and what room it was in: neither is to be pooled alone.
+/// of those from its first voice to its last. Silence around the voice helps
+/// where its room is known and misleads where it is strange: neither is pooled alone.
 pub fn of_recording(
     frames: &FeatureMatrix,
     spoken: Range<usize>,

@@ -71,8 +71,8 @@ impl<'a> Tuner<'a> {
         let pick = |i: usize, rng: &mut StdRng| {
             let example = self.training[i];
             let view = batches::any_view(example, rng);
-            // Layers learn from silence too, how loud a voice was against its room; it is
-            // the heads that are not to rely on it.
+            // All of it or a crop: layers tuned without silence judge known rooms worse.
+            // It is the heads that are not to rely on it.
             (i, view, rng.random_range(0..SPOKEN))
         };
         order
