@@ -57,7 +57,7 @@ pub struct Example {
     /// [`crate::model::normalize::columns`] makes of each.
     pub views: Vec<Frames>,
     /// Whether each row stands for a clip of its own: the first for the whole view, others
-    /// for crops of it, and from [`SPOKEN`] on for the speech in it and crops of that.
+    /// for crops of it, and from row `SPOKEN` on for the speech in it and crops of that.
     pub rows_are_clips: bool,
     /// What the front ends' last layers read of each view, where they are tuned.
     pub lower: Vec<Lower>,
