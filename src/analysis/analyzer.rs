@@ -3,7 +3,9 @@
 
 use super::speech::{Heard, MAX_SPAN_S, SpeechDetector};
 use super::waveform::Outline;
-use super::{Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window};
+use super::{
+    Analysis, AnalyzeError, Notice, Options, Utterance, Verdict, Waveform, Window, samples_of,
+};
 use crate::audio::{Clip, ClipReader, Denoiser, SAMPLE_RATE_HZ};
 use crate::emotion::Scores;
 use crate::features::FeatureMatrix;
@@ -24,10 +26,6 @@ const WINDOW_S: f64 = 2.0;
 
 /// Step between windows, seconds.
 const STEP_S: f64 = 0.5;
-
-fn samples_of(seconds: f64) -> usize {
-    (seconds * f64::from(SAMPLE_RATE_HZ)) as usize
-}
 
 fn seconds_of(sample: usize) -> f64 {
     sample as f64 / f64::from(SAMPLE_RATE_HZ)

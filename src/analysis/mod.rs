@@ -14,9 +14,14 @@ pub use error::AnalyzeError;
 pub use voice_profile::VoiceProfile;
 pub use waveform::Waveform;
 
+use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::decode::Truncation;
 use crate::emotion::{Emotion, Scores};
 use serde::{Deserialize, Serialize};
+
+const fn samples_of(seconds: f64) -> usize {
+    (seconds * SAMPLE_RATE_HZ as f64) as usize
+}
 
 /// How a recording is to be heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

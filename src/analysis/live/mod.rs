@@ -11,8 +11,8 @@ mod speech;
 
 pub use smoothing::{DEFAULT_SMOOTHING_S, MAX_SMOOTHING_S};
 
-use super::{AnalyzeError, MINIMUM_S, Options};
-use crate::audio::{Denoiser, SAMPLE_RATE_HZ};
+use super::{AnalyzeError, MINIMUM_S, Options, samples_of};
+use crate::audio::Denoiser;
 use crate::emotion::{Emotion, Scores};
 use crate::model::EmotionModel;
 use crate::model::stream::FrameStream;
@@ -29,10 +29,6 @@ pub const STEP_S: f64 = 0.25;
 
 /// What was said of a voice stands for this long after it, seconds.
 const HOLD_S: f64 = 1.0;
-
-const fn samples_of(seconds: f64) -> usize {
-    (seconds * SAMPLE_RATE_HZ as f64) as usize
-}
 
 /// What is heard at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

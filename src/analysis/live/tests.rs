@@ -1,4 +1,5 @@
 use super::*;
+use crate::audio::SAMPLE_RATE_HZ;
 use proptest::prelude::*;
 
 fn model(name: &str) -> EmotionModel {

@@ -8,8 +8,7 @@ pub(super) mod surroundings;
 
 pub use segmenter::{MAX_SPAN_S, PAUSE_S};
 
-use super::MINIMUM_S;
-use crate::audio::SAMPLE_RATE_HZ;
+use super::{MINIMUM_S, samples_of};
 use activity::Activity;
 use segmenter::Segmenter;
 use std::ops::Range;
@@ -20,10 +19,6 @@ const HOP_SAMPLES: usize = 320;
 /// Silence that is heard beside speech, seconds. Clips that models learn from have
 /// a second of it and seldom more; in more they hear sadness, whatever is said.
 const AROUND_S: f64 = 1.0;
-
-const fn samples_of(seconds: f64) -> usize {
-    (seconds * SAMPLE_RATE_HZ as f64) as usize
-}
 
 const fn frames_in(seconds: f64) -> usize {
     samples_of(seconds) / HOP_SAMPLES
@@ -92,7 +87,7 @@ pub fn stretches(samples: &[f32]) -> Vec<Range<usize>> {
 /// What is judged of a short recording, samples from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The speech with at most [`AROUND_S`] of what is around it.
+    /// The speech with at most a second of what is around it.
     pub all: Range<usize>,
     /// From the first voice to the last.
     pub spoken: Range<usize>,
