@@ -26,4 +26,5 @@ pub mod report;
 pub mod split;
 pub mod trainer;
 pub mod tuning;
+mod views;
 pub mod voices;
