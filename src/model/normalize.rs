@@ -142,10 +142,10 @@ pub fn columns(
     }
 }
 
-/// What is normalised of a recording that is judged as one: where the network pools
-/// [`Pooling::Statistics`], the mean of what [`columns`] makes of all its frames and
-/// of those from its first voice to its last. Silence around the voice helps
-/// where its room is known and misleads where it is strange: neither is pooled alone.
+/// What is normalised of a recording that is judged as one: the steps from its first
+/// voice to its last; or, where the network pools [`Pooling::Statistics`], the mean of
+/// what [`columns`] makes of these and of all its frames. Silence around the voice helps
+/// where its room is known and misleads where it is strange: it never counts alone.
 pub fn of_recording(
     frames: &FeatureMatrix,
     spoken: Range<usize>,
@@ -153,15 +153,13 @@ pub fn of_recording(
 ) -> FeatureMatrix {
     let per_step = architecture.frames_per_step;
     let steps = averaged(frames, 0..frames.n_frames(), per_step);
+    let spoken = spoken.start / per_step..spoken.end.div_ceil(per_step);
     match architecture.pooling {
-        Pooling::Attentive => steps,
-        Pooling::Statistics => {
-            let spoken = spoken.start / per_step..spoken.end.div_ceil(per_step);
-            mean(
-                &pooled(&steps, 0..steps.n_frames()),
-                &pooled(&steps, spoken),
-            )
-        }
+        Pooling::Attentive => averaged(&steps, spoken, 1),
+        Pooling::Statistics => mean(
+            &pooled(&steps, 0..steps.n_frames()),
+            &pooled(&steps, spoken),
+        ),
     }
 }
 
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spoken_counts_in_both_halves_of_a_pooled_recording() {
+    fn what_is_spoken_counts_alone_or_in_both_halves_of_what_is_pooled() {
         // Silence, four frames of voice, silence; two frames a step.
         let frames = [0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 0.0, 0.0];
         let frames = FeatureMatrix::from_rows(frames.to_vec(), 1);
@@ -303,7 +301,7 @@ mod tests {
             "{deviation}"
         );
         let steps = of_recording(&frames, 2..6, &architecture(Pooling::Attentive));
-        assert_eq!(steps.as_slice(), [0.0, 2.0, 6.0, 0.0]);
+        assert_eq!(steps.as_slice(), [2.0, 6.0]);
     }
 
     #[test]

@@ -265,11 +265,6 @@ mod tests {
     #[test]
     fn training_hears_what_the_analysis_hears() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let bytes = std::fs::read(root.join("public/model/undertone-light.safetensors"));
-        let artifact = Artifact::from_bytes(&bytes.expect("is read")).expect("is a model");
-        let encoder = Encoder::new(&artifact.header.features, &artifact.packed_front_ends());
-        let encoder = encoder.expect("is built");
-        let model = EmotionModel::new(artifact.clone()).expect("fits");
         let name = "ravdess-03-01-06-02-01-01-08.flac";
         let bytes = std::fs::read(root.join("tests/data/voices").join(name));
         let clip = audio::load(bytes.expect("is read"), name).expect("decodes");
@@ -291,32 +286,50 @@ mod tests {
             wav.write_sample(*sample).expect("is written");
         }
         wav.finalize().expect("is written");
-        let preparation = Preparation {
-            encoder: &encoder,
-            half: true,
-            cache: None,
-            talkers: &Talkers::default(),
-            architecture: &artifact.header.architecture,
-            tuned: false,
-            n_altered: 1,
-            seed: 1,
-        };
         let list = [recording];
-        let hidden = ProgressBar::hidden();
-        let examples = Examples::prepare(&list, &corpora(&list), &preparation, &hidden);
-        let [example] = &examples.list[..] else {
-            panic!("{:?}", examples.faults)
-        };
-        assert_eq!(example.views.len(), 2);
-        assert_eq!(example.views[0].n_frames(), SPOKEN + 1 + N_CROPS[1]);
-        let logits = model.logits(&example.whole()).expect("fits");
-        let calibration = &artifact.header.calibration;
-        let trained = calibration.scores(logits, example.duration_s);
-        let analysis = analyze(&model, &Clip::new(samples), Options::default()).expect("is judged");
-        assert!(analysis.utterances[0].start_s > 0.5, "begins with silence");
-        // Half precision, and frames grouped from another one on.
-        for (a, b) in trained.as_array().iter().zip(analysis.scores.as_array()) {
-            assert!((a - b).abs() < 0.01, "{a} {b}");
+        for name in ["undertone-light", "lstm"] {
+            let bytes = std::fs::read(root.join(format!("public/model/{name}.safetensors")));
+            let artifact = Artifact::from_bytes(&bytes.expect("is read")).expect("is a model");
+            let encoder = Encoder::new(&artifact.header.features, &artifact.packed_front_ends());
+            let encoder = encoder.expect("is built");
+            let model = EmotionModel::new(artifact.clone()).expect("fits");
+            let pools = artifact.header.architecture.pooling == Pooling::Statistics;
+            let preparation = Preparation {
+                encoder: &encoder,
+                half: pools,
+                cache: None,
+                talkers: &Talkers::default(),
+                architecture: &artifact.header.architecture,
+                tuned: false,
+                n_altered: 1,
+                seed: 1,
+            };
+            let hidden = ProgressBar::hidden();
+            let examples = Examples::prepare(&list, &corpora(&list), &preparation, &hidden);
+            let [example] = &examples.list[..] else {
+                panic!("{:?}", examples.faults)
+            };
+            assert_eq!(example.views.len(), 2);
+            let n_rows = example.views[0].n_frames();
+            if pools {
+                assert_eq!(n_rows, SPOKEN + 1 + N_CROPS[1]);
+            } else {
+                let spoken_s = n_rows as f64 * examples.step_s;
+                assert!(
+                    spoken_s < example.duration_s - 1.0,
+                    "{spoken_s} s are heard"
+                );
+            }
+            let logits = model.logits(&example.whole()).expect("fits");
+            let calibration = &artifact.header.calibration;
+            let trained = calibration.scores(logits, example.duration_s);
+            let clip = Clip::new(samples.clone());
+            let analysis = analyze(&model, &clip, Options::default()).expect("is judged");
+            assert!(analysis.utterances[0].start_s > 0.5, "begins with silence");
+            // Half precision, and frames grouped from another one on.
+            for (a, b) in trained.as_array().iter().zip(analysis.scores.as_array()) {
+                assert!((a - b).abs() < 0.01, "{name}: {a} {b}");
+            }
         }
     }
 }

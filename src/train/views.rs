@@ -44,10 +44,7 @@ pub(super) fn views(
     let has_learnt = encoder.n_learnt() > 0;
     let per_step = preparation.architecture.frames_per_step;
     let steps = |frames: FeatureMatrix| averaged(&frames, 0..frames.n_frames(), per_step);
-    let spoken = match preparation.architecture.pooling {
-        Pooling::Statistics => Some(spoken(recording, &key, preparation, &mut heard_once)?),
-        Pooling::Attentive => None,
-    };
+    let spoken = spoken(recording, &key, preparation, &mut heard_once)?;
     let views: Result<Vec<View>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
         .map(|view| {
             let key = if view == 0 {
@@ -112,8 +109,8 @@ pub(super) fn views(
             }
             // An altered view may be slower or faster.
             let at = |step: usize| step.min(n_steps) * all.n_frames() / n_steps.max(1);
-            let spoken = spoken.as_ref().map(|s| at(s.start)..at(s.end));
-            let (wanted, crops) = wanted(all, spoken, preparation, key.seed());
+            let spoken = at(spoken.start)..at(spoken.end);
+            let (wanted, crops) = wanted(&all, spoken, preparation, key.seed());
             Ok((wanted, lower.map(|frames| Lower { frames, crops })))
         })
         .collect();
@@ -128,26 +125,29 @@ fn joined<'a>(features: &'a Frames, learnt: Option<&Frames>) -> Cow<'a, FeatureM
     }
 }
 
-/// A view as the network wants it, and the steps each row is of where rows are
-/// clips: where the speech in it is pooled by itself.
+/// A view as the network wants it: the speech in it; or, where rows are clips, all of it,
+/// its speech and crops of both, and the steps each row is of.
 fn wanted(
-    mut steps: Cow<FeatureMatrix>,
-    spoken: Option<Range<usize>>,
+    steps: &FeatureMatrix,
+    spoken: Range<usize>,
     preparation: &Preparation,
     seed: u64,
 ) -> (Frames, Vec<Range<usize>>) {
     let mut ranges = Vec::new();
-    if let Some(spoken) = spoken {
-        let mut rng = StdRng::seed_from_u64(seed);
-        for (of, n) in [0..steps.n_frames(), spoken].into_iter().zip(N_CROPS) {
-            ranges.extend(crops(of, n, preparation.step_s(), &mut rng));
+    let rows = match preparation.architecture.pooling {
+        Pooling::Attentive => averaged(steps, spoken, 1),
+        Pooling::Statistics => {
+            let mut rng = StdRng::seed_from_u64(seed);
+            for (of, n) in [0..steps.n_frames(), spoken].into_iter().zip(N_CROPS) {
+                ranges.extend(crops(of, n, preparation.step_s(), &mut rng));
+            }
+            clips(steps, &ranges)
         }
-        steps = Cow::Owned(clips(&steps, &ranges));
-    }
+    };
     let frames = if preparation.half {
-        Frames::half(&steps)
+        Frames::half(&rows)
     } else {
-        steps.into_owned().into()
+        rows.into()
     };
     (frames, ranges)
 }
