@@ -189,8 +189,8 @@ impl EmotionModel {
         Ok(normalize::columns(frames, range, &self.header.architecture))
     }
 
-    /// What is known of a recording that is judged as one, of all its frames and
-    /// those from its first voice to its last.
+    /// What is known of a recording that is judged as one, as [`normalize::of_recording`]
+    /// makes it of all its frames and those from its first voice to its last.
     ///
     /// # Errors
     /// As [`EmotionModel::columns`].

@@ -37,8 +37,8 @@ pub struct Example {
     pub emotion: Emotion,
     /// The speaker's sex, where the corpus says.
     pub sex: Option<Sex>,
-    /// The recording itself, then its altered views: what
-    /// [`crate::model::normalize::columns`] makes of each.
+    /// The recording itself, then its altered views: the steps of the speech in each, or,
+    /// where rows are clips, what is pooled of them.
     pub views: Vec<Frames>,
     /// Whether each row stands for a clip of its own: the first for the whole view, others
     /// for crops of it, and from row `SPOKEN` on for the speech in it and crops of that.
