@@ -11,7 +11,7 @@ pub type Named = HashMap<String, (Vec<usize>, Vec<f32>)>;
 /// In full or in 8 bits.
 pub fn precision(eight: bool) -> Precision {
     if eight {
-        Precision::Eight
+        Precision::EIGHT_BITS
     } else {
         Precision::Full
     }

@@ -126,13 +126,13 @@ impl Encoder {
         Ok(FeatureMatrix::from_rows(rows, width))
     }
 
-    /// What each front end's last layer reads of the samples, of which
-    /// [`Encoder::learnt`] made `learnt`: frames at the layer's own step.
+    /// What the layers that training moves read of the samples, of each front end; of the
+    /// samples [`Encoder::learnt`] made `learnt`: frames at the layer's own step.
     ///
     /// # Errors
     /// [`ModelError::FrontEnd`] if it is Whisper's encoder with less than two
     /// blocks.
-    pub fn below_last_layers(
+    pub fn below_tuned_layers(
         &mut self,
         samples: &[f32],
         learnt: &FeatureMatrix,
@@ -154,9 +154,10 @@ impl Encoder {
                     rows.truncate(2 * learnt.n_frames() * width);
                     Ok(FeatureMatrix::from_rows(rows, width))
                 }
-                FrontEnd::Whisper(whisper) if whisper.n_outputs() >= 2 * whisper.width() => {
+                FrontEnd::Whisper(whisper) if whisper.n_tuned() > 0 => {
                     let width = whisper.width();
-                    let row = |i| &learnt.frame(i)[end - 2 * width..end - width];
+                    let tuned = end - whisper.n_tuned() * width;
+                    let row = |i| &learnt.frame(i)[tuned - width..tuned];
                     let rows = (0..learnt.n_frames()).flat_map(row);
                     Ok(FeatureMatrix::from_rows(rows.copied().collect(), width))
                 }

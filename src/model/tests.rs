@@ -22,7 +22,7 @@ fn speaker_weights() -> Weights {
         ];
         for (name, shape) in parts {
             let values = wave(shape.iter().product());
-            let weight = Weight::new(&shape, &values, Precision::Eight);
+            let weight = Weight::new(&shape, &values, Precision::EIGHT_BITS);
             weights.insert(format!("{name}_l{layer}"), weight);
         }
     }
@@ -118,7 +118,12 @@ fn a_model_with_front_ends_survives_its_file() {
     let frames = model.encode(&samples).expect("encodes");
     let columns = model.columns(&frames, 0..50).expect("fits");
     let logits = model.logits(&columns).expect("answers");
-    for precision in [Precision::Full, Precision::Half, Precision::Eight] {
+    for precision in [
+        Precision::Full,
+        Precision::Half,
+        Precision::EIGHT_BITS,
+        Precision::Whole(48),
+    ] {
         let bytes = artifact.to_bytes(precision).expect("is written");
         let mut back = EmotionModel::load(&bytes).expect("is read");
         assert_eq!(back.header().front_ends, artifact.header.front_ends);
@@ -127,7 +132,7 @@ fn a_model_with_front_ends_survives_its_file() {
         let tolerance = match precision {
             Precision::Full => 0.0,
             Precision::Half => 1e-2,
-            Precision::Eight => 0.1,
+            Precision::Whole(_) => 0.2,
         };
         for (a, b) in back.logits(&columns).expect("answers").iter().zip(logits) {
             assert!((a - b).abs() <= tolerance, "{precision:?}: {a} {b}");

@@ -43,7 +43,7 @@ pub struct Example {
     /// Whether each row stands for a clip of its own: the first for the whole view, others
     /// for crops of it, and from row `SPOKEN` on for the speech in it and crops of that.
     pub rows_are_clips: bool,
-    /// What the front ends' last layers read of each view, where they are tuned.
+    /// What the layers that are tuned read of each view.
     pub lower: Vec<Lower>,
 }
 
@@ -113,7 +113,7 @@ pub struct Preparation<'a> {
     pub talkers: &'a Talkers,
     /// What the network wants made of them.
     pub architecture: &'a Architecture,
-    /// Whether the front ends' last layers are to be tuned.
+    /// Whether the front ends' upper layers are to be tuned.
     pub tuned: bool,
     /// Altered views beside each recording.
     pub n_altered: usize,
@@ -139,7 +139,7 @@ pub struct Caches {
     pub features: Cache,
     /// What the front ends make.
     pub learnt: Cache,
-    /// What each front end's last layer reads.
+    /// What each front end's tuned layers read.
     pub lower: Vec<Cache>,
 }
 

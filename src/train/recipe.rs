@@ -147,7 +147,7 @@ impl Recipe {
             n_altered: 3,
             tuning: 0,
             batch_size: 256,
-            precision: Precision::Eight,
+            precision: Precision::EIGHT_BITS,
         };
         match self {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,

@@ -347,7 +347,7 @@ fn caches(folder: &Path, config: &TrainingConfig) -> Caches {
         format!(" {:?} {sizes:?}", front_end.header)
     };
     let names: Vec<String> = config.front_ends.iter().map(named).collect();
-    let below = |name| Cache::new(folder, &format!("below the last layer of{name}"));
+    let below = |name| Cache::new(folder, &format!("below what is tuned of{name}"));
     Caches {
         speech: Cache::new(folder, "samples of the first voice and the last"),
         features: Cache::new(folder, &features),

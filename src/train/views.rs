@@ -89,7 +89,7 @@ pub(super) fn views(
                 if has_learnt && learnt.is_none() || preparation.tuned && lower.is_none() {
                     let all = encoder.learnt(&samples)?;
                     if preparation.tuned {
-                        let own = encoder.below_last_layers(&samples, &all)?;
+                        let own = encoder.below_tuned_layers(&samples, &all)?;
                         let own: Vec<Frames> = own.iter().map(Frames::half).collect();
                         let caches = caches.map_or(&[][..], |c| &c.lower);
                         for (cache, frames) in caches.iter().zip(&own) {

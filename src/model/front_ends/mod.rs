@@ -11,10 +11,10 @@ mod speaker;
 mod whisper;
 
 pub use speaker::{SpeakerEncoder, SpeakerStream};
-pub use whisper::WhisperEncoder;
+pub use whisper::{WhisperEncoder, n_tuned};
 
 use super::error::ModelError;
-use super::weights::{self, Weights};
+use super::weights::{self, Precision, Weights};
 use crate::features::FeatureMatrix;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub const HOP_SAMPLES: usize = 320;
 /// Most samples that are encoded at once: 8 s, for which Whisper's encoder has
 /// learnt positions.
 pub const MAX_SAMPLES: usize = 128_000;
+
+/// How closely files keep a front end's weights.
+pub const PRECISION: Precision = Precision::EIGHT_BITS;
 
 /// Metadata key of the header in a front end's own file.
 const HEADER_KEY: &str = "undertone-encoder";
@@ -156,20 +159,20 @@ impl FrontEnd {
         }
     }
 
-    /// Columns of [`FrontEnd::last_layer`].
-    pub fn last_width(&self) -> usize {
+    /// Columns of [`FrontEnd::tuned_layers`].
+    pub fn tuned_width(&self) -> usize {
         match self {
             FrontEnd::Speaker(encoder) => encoder.hidden(),
-            FrontEnd::Whisper(encoder) => encoder.width(),
+            FrontEnd::Whisper(encoder) => encoder.n_tuned() * encoder.width(),
         }
     }
 
-    /// The last layer's outputs every 20 ms, the last columns of
-    /// [`FrontEnd::encode`], for what it reads of a recording.
-    pub fn last_layer(&self, below: &FeatureMatrix) -> FeatureMatrix {
+    /// The outputs of the layers that training moves every 20 ms, the last columns of
+    /// [`FrontEnd::encode`], for what the first of them reads of a recording.
+    pub fn tuned_layers(&self, below: &FeatureMatrix) -> FeatureMatrix {
         match self {
             FrontEnd::Speaker(encoder) => encoder.last_layer(below),
-            FrontEnd::Whisper(encoder) => encoder.last_block(below),
+            FrontEnd::Whisper(encoder) => encoder.tuned_blocks(below),
         }
     }
 }

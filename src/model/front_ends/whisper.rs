@@ -12,6 +12,14 @@ use crate::model::matmul::Scratch;
 use crate::model::weights::Weights;
 use std::sync::Arc;
 
+/// Blocks that training moves, the last ones: what lies below holds for every voice.
+const N_TUNED: usize = 2;
+
+/// How many of so many blocks training moves: it needs one below them.
+pub fn n_tuned(n_blocks: usize) -> usize {
+    N_TUNED.min(n_blocks.saturating_sub(1))
+}
+
 /// Two convolutions, positions, and the blocks that the file has.
 #[derive(Clone)]
 pub struct WhisperEncoder {
@@ -76,18 +84,24 @@ impl WhisperEncoder {
         self.layers.width
     }
 
-    /// The last block's outputs for those of the block before it, `[frames,
-    /// width]` each. Blocks hear at most 8 s at once, as in
+    /// Blocks that training moves.
+    pub fn n_tuned(&self) -> usize {
+        n_tuned(self.layers.blocks.len())
+    }
+
+    /// The outputs of the blocks that training moves, side by side, for those of the block
+    /// below, `[frames, width]`. Blocks hear at most 8 s at once, as in
     /// [`crate::model::Encoder::learnt`].
-    pub fn last_block(&self, frames: &FeatureMatrix) -> FeatureMatrix {
+    pub fn tuned_blocks(&self, frames: &FeatureMatrix) -> FeatureMatrix {
+        let width = self.layers.width;
+        let blocks = &self.layers.blocks[self.layers.blocks.len() - self.n_tuned()..];
         let mut scratch = Scratch::default();
         let mut x = frames.as_slice().to_vec();
-        if let Some(block) = self.layers.blocks.last() {
-            for piece in x.chunks_mut(MAX_SAMPLES / HOP_SAMPLES * self.layers.width) {
-                block.apply(piece, &mut scratch);
-            }
+        let mut out = Vec::with_capacity(x.len() * blocks.len());
+        for piece in x.chunks_mut(MAX_SAMPLES / HOP_SAMPLES * width) {
+            out.extend(side_by_side(blocks, piece, width, &mut scratch));
         }
-        FeatureMatrix::from_rows(x, self.layers.width)
+        FeatureMatrix::from_rows(out, blocks.len() * width)
     }
 
     /// The blocks' outputs side by side, `[frames, blocks · width]`, every
@@ -128,17 +142,23 @@ impl WhisperEncoder {
         for (x, position) in x.iter_mut().zip(&layers.positions[unused..]) {
             *x += position;
         }
-        let n_outputs = self.n_outputs();
-        let mut out = vec![0.0; x.len() * layers.blocks.len()];
-        for (i, block) in layers.blocks.iter().enumerate() {
-            block.apply(&mut x, &mut scratch);
-            let rows = out.chunks_exact_mut(n_outputs);
-            for (row, x) in rows.zip(x.chunks_exact(layers.width)) {
-                row[i * layers.width..][..layers.width].copy_from_slice(x);
-            }
-        }
-        Ok(FeatureMatrix::from_rows(out, n_outputs))
+        let out = side_by_side(&layers.blocks, &mut x, layers.width, &mut scratch);
+        Ok(FeatureMatrix::from_rows(out, self.n_outputs()))
     }
+}
+
+/// What each block makes of the one before it, side by side: `[frames, width]` → `[frames,
+/// blocks · width]`. `x` ends as the last one's.
+fn side_by_side(blocks: &[Block], x: &mut [f32], width: usize, scratch: &mut Scratch) -> Vec<f32> {
+    let mut out = vec![0.0; x.len() * blocks.len()];
+    for (i, block) in blocks.iter().enumerate() {
+        block.apply(x, scratch);
+        let rows = out.chunks_exact_mut(blocks.len() * width);
+        for (row, x) in rows.zip(x.chunks_exact(width)) {
+            row[i * width..][..width].copy_from_slice(x);
+        }
+    }
+    out
 }
 
 /// Every `stride`-th frame between its neighbours: `[frames, width]` →

@@ -3,7 +3,8 @@
 //! then every storage's length and values.
 
 use super::ImportError;
-use crate::model::weights::{Precision, Weight, Weights};
+use crate::model::front_ends::PRECISION;
+use crate::model::weights::{Weight, Weights};
 use candle_core::pickle::{Object, Stack};
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ const MAGIC: [u8; 15] = [
 /// Layers taken: the third knows who speaks, and no longer how.
 const N_LAYERS: usize = 2;
 
-/// The first layers of a speaker encoder, matrices in 8 bits.
+/// The first layers of a speaker encoder.
 pub fn speaker(bytes: &[u8]) -> Result<Weights, ImportError> {
     let tensors = tensors(bytes, "model_state").map_err(|e| fault(e.to_string()))?;
     let mut weights = Weights::new();
@@ -26,7 +27,7 @@ pub fn speaker(bytes: &[u8]) -> Result<Weights, ImportError> {
             let (shape, values) = tensors
                 .get(&format!("lstm.{name}"))
                 .ok_or_else(|| fault(format!("no `lstm.{name}`")))?;
-            weights.insert(name, Weight::new(shape, values, Precision::Eight));
+            weights.insert(name, Weight::new(shape, values, PRECISION));
         }
     }
     Ok(weights)

@@ -1,4 +1,4 @@
-//! The last transformer block of Whisper's encoder as a graph that gradients
+//! A transformer block of Whisper's encoder as a graph that gradients
 //! flow through; in use, [`crate::model::front_ends`] runs the same weights.
 
 use super::gelu::Gelu;

@@ -1,12 +1,12 @@
-//! A front end's last layer, whichever it is, as a graph that gradients flow
+//! A front end's last layers, whichever they are, as a graph that gradients flow
 //! through.
 
 use super::block::TrainableBlock;
-use crate::model::front_ends::{FrontEndKind, PackedFrontEnd};
+use crate::model::front_ends::{FrontEndKind, PRECISION, PackedFrontEnd, n_tuned};
 use crate::model::header::{Cell, RecurrentConfig};
 use crate::model::recurrent::RecurrentStack;
 use crate::model::weights::{Precision, Weight, Weights};
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,42 +14,47 @@ use std::sync::Arc;
 /// The kinds of a recurrent layer's weights.
 const RECURRENT: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
 
-/// A layer whose weights can be moved.
-pub struct TrainableLayer {
+/// Layers whose weights can be moved.
+pub struct TrainableLayers {
     /// By their names in the front end.
     vars: BTreeMap<String, Var>,
     kind: Kind,
 }
 
 enum Kind {
-    /// Of Whisper's encoder: what its names begin with.
-    Block(String),
+    /// Blocks of Whisper's encoder, one upon the other: what their names begin with.
+    Blocks(Vec<String>),
     /// Of the speaker encoder: the layer's number and its units.
     Recurrent(usize, usize),
 }
 
-impl TrainableLayer {
-    /// Takes the last layer's weights.
+impl TrainableLayers {
+    /// Takes the weights of Whisper's last blocks, or of the last recurrent layer.
     ///
     /// # Errors
-    /// If there is none.
-    pub fn last_of(front_end: &PackedFrontEnd) -> Result<TrainableLayer> {
+    /// If there are none.
+    pub fn last_of(front_end: &PackedFrontEnd) -> Result<TrainableLayers> {
         let weights = &front_end.weights;
-        let last = |weight: &dyn Fn(usize) -> String| {
+        let count = |weight: &dyn Fn(usize) -> String| {
             let found = (0..).take_while(|i| weights.contains_key(&weight(*i)));
-            found
-                .last()
-                .ok_or_else(|| candle_core::Error::msg("the front end has no layers to tune"))
+            found.count()
         };
+        let none = || candle_core::Error::msg("the front end has no layers to tune");
         let (kind, names): (Kind, Vec<String>) = match front_end.header.kind {
             FrontEndKind::Whisper => {
-                let prefix = format!("layers.{}.", last(&|i| format!("layers.{i}.fc1.weight"))?);
-                let own = weights.keys().filter(|name| name.starts_with(&prefix));
-                let names = own.cloned().collect();
-                (Kind::Block(prefix), names)
+                let n_blocks = count(&|i| format!("layers.{i}.fc1.weight"));
+                let blocks = n_blocks - n_tuned(n_blocks)..n_blocks;
+                let prefixes: Vec<String> = blocks.map(|i| format!("layers.{i}.")).collect();
+                if prefixes.is_empty() {
+                    return Err(none());
+                }
+                let moves = |name: &&String| prefixes.iter().any(|p| name.starts_with(p));
+                let names = weights.keys().filter(moves).cloned().collect();
+                (Kind::Blocks(prefixes), names)
             }
             FrontEndKind::Speaker => {
-                let layer = last(&|i| format!("weight_hh_l{i}"))?;
+                let n_layers = count(&|i| format!("weight_hh_l{i}"));
+                let layer = n_layers.checked_sub(1).ok_or_else(none)?;
                 let hidden = weights[&format!("weight_hh_l{layer}")].shape()[1];
                 let names = RECURRENT.map(|kind| format!("{kind}_l{layer}"));
                 (Kind::Recurrent(layer, hidden), names.to_vec())
@@ -62,10 +67,18 @@ impl TrainableLayer {
             let values = Tensor::from_vec(weight.to_f32(), weight.shape(), &Device::Cpu)?;
             Ok((name, Var::from_tensor(&values)?))
         };
-        Ok(TrainableLayer {
+        Ok(TrainableLayers {
             vars: names.into_iter().map(var).collect::<Result<_>>()?,
             kind,
         })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match &self.kind {
+            Kind::Blocks(prefixes) => prefixes.len(),
+            Kind::Recurrent(..) => 1,
+        }
     }
 
     /// The weights that move, by their names in the front end.
@@ -76,26 +89,30 @@ impl TrainableLayer {
     /// Frames of the layer to one of 20 ms.
     pub fn frames_per_row(&self) -> usize {
         match self.kind {
-            Kind::Block(_) => 1,
+            Kind::Blocks(_) => 1,
             Kind::Recurrent(..) => 2,
         }
     }
 
-    /// `[batch, steps, inputs]` → `[batch, steps, outputs]`; sequence `i` is
-    /// `lengths[i]` steps long and what becomes of the padding means nothing.
+    /// `[batch, steps, inputs]` → `[batch, steps, layers · outputs]`, the layers side by
+    /// side; sequence `i` is `lengths[i]` steps long and what becomes of the padding means
+    /// nothing.
     ///
     /// # Errors
     /// If the shapes do not fit.
     pub fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         match &self.kind {
-            Kind::Block(prefix) => {
-                let own = |(name, var): (&String, &Var)| {
-                    Some((
-                        name.strip_prefix(prefix)?.to_owned(),
-                        var.as_tensor().clone(),
-                    ))
-                };
-                TrainableBlock::new(self.vars.iter().filter_map(own).collect())?.forward(x, lengths)
+            Kind::Blocks(prefixes) => {
+                let mut outputs = Vec::new();
+                for prefix in prefixes {
+                    let own = |(name, var): (&String, &Var)| {
+                        let name = name.strip_prefix(prefix)?;
+                        Some((name.to_owned(), var.as_tensor().clone()))
+                    };
+                    let block = TrainableBlock::new(self.vars.iter().filter_map(own).collect())?;
+                    outputs.push(block.forward(outputs.last().unwrap_or(x), lengths)?);
+                }
+                Tensor::cat(&outputs, D::Minus1)
             }
             Kind::Recurrent(layer, hidden) => {
                 let config = RecurrentConfig {
@@ -116,23 +133,29 @@ impl TrainableLayer {
     }
 }
 
-/// The weights with some replaced by `moved`, matrices rounded to 8 bits a row as
-/// they came.
+/// The front end with some weights replaced by `moved`, matrices rounded as files keep
+/// them.
 ///
 /// # Errors
 /// If a weight cannot be read.
-pub fn merged(weights: &Weights, moved: &BTreeMap<String, Tensor>) -> Result<Weights> {
-    let mut weights = weights.clone();
+pub fn merged(
+    front_end: &PackedFrontEnd,
+    moved: &BTreeMap<String, Tensor>,
+) -> Result<PackedFrontEnd> {
+    let mut weights = Weights::clone(&front_end.weights);
     for (name, tensor) in moved {
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         let precision = match tensor.rank() {
             1 => Precision::Full,
-            _ => Precision::Eight,
+            _ => PRECISION,
         };
         let weight = Weight::new(tensor.dims(), &values, precision);
         weights.insert(name.clone(), weight);
     }
-    Ok(weights)
+    Ok(PackedFrontEnd {
+        header: front_end.header.clone(),
+        weights: Arc::new(weights),
+    })
 }
 
 /// The front end with the mean of the last layers that several tunings of it
@@ -146,7 +169,7 @@ pub fn mean(tunings: &[PackedFrontEnd]) -> Result<PackedFrontEnd> {
     };
     let mut mean: BTreeMap<String, Tensor> = BTreeMap::new();
     for tuned in tunings {
-        for (name, var) in TrainableLayer::last_of(tuned)?.vars() {
+        for (name, var) in TrainableLayers::last_of(tuned)?.vars() {
             let share = (var.as_tensor() / tunings.len() as f64)?;
             let sum = match mean.get(name) {
                 Some(sum) => (sum + share)?,
@@ -155,8 +178,5 @@ pub fn mean(tunings: &[PackedFrontEnd]) -> Result<PackedFrontEnd> {
             mean.insert(name.clone(), sum);
         }
     }
-    Ok(PackedFrontEnd {
-        header: first.header.clone(),
-        weights: Arc::new(merged(&first.weights, &mean)?),
-    })
+    merged(first, &mean)
 }

@@ -1,10 +1,10 @@
-//! Fine-tuning: the last layer of each front end is moved by the emotions, with
-//! smaller steps than the heads over it.
+//! Fine-tuning: the last layers of each front end are moved by the emotions, with
+//! smaller steps than the heads over them.
 //!
 //! The layers were made to tell words or people apart; what they make of a clip
 //! is pooled over time, so a few passes teach them to keep what tells emotions
-//! apart. All below stays as published, and so is computed once: a tuned layer
-//! reads the frames of the layer before ([`Lower`]).
+//! apart. All below stays as published, and so is computed once: the first tuned
+//! layer reads the frames of the one before ([`Lower`]).
 
 mod block;
 mod gelu;
@@ -42,14 +42,14 @@ const TUNINGS: usize = 2;
 /// What tuned layers read of a view.
 #[derive(Clone, Debug)]
 pub struct Lower {
-    /// For each front end, the outputs of the layer before its last, at that
-    /// layer's own step.
+    /// For each front end, the outputs of the layer below those that are tuned, at its own
+    /// step.
     pub frames: Vec<Frames>,
     /// The steps that each row of the view was made of.
     pub crops: Vec<Range<usize>>,
 }
 
-/// Where a last layer's outputs lie in either half of an example's columns,
+/// Where tuned layers' outputs lie in either half of an example's columns,
 /// counted from the half's end.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -64,7 +64,7 @@ impl Place {
     fn of(front_ends: &[FrontEnd]) -> Vec<Place> {
         let place = |i: usize| Place {
             after: front_ends[i + 1..].iter().map(FrontEnd::n_outputs).sum(),
-            width: front_ends[i].last_width(),
+            width: front_ends[i].tuned_width(),
         };
         (0..front_ends.len()).map(place).collect()
     }
@@ -81,7 +81,7 @@ fn unpacked(front_ends: &[PackedFrontEnd]) -> Result<Vec<FrontEnd>> {
         .map_err(candle_core::Error::wrap)
 }
 
-/// Moves the last layer of each of `config.front_ends` by what `training`
+/// Moves the last layers of each of `config.front_ends` by what `training`
 /// shows, in `config.tuning` passes, several times; returns the mean of what
 /// came of it, which holds for new voices a little better than either ("model
 /// soup", Wortsman et al. 2022). What the checkpoints have is taken from there.
@@ -196,10 +196,7 @@ fn tune_once(
             whole: of_passes(config.tuning),
         });
     }
-    let mut tuned = tuner.tuned()?;
-    for front_end in &mut tuned {
-        front_end.header.origin += "; the last layer tuned on emotions";
-    }
+    let tuned = tuner.tuned()?;
     if let Some(kept) = &kept {
         kept.write(&tuned)?;
     }
@@ -238,7 +235,7 @@ pub(super) fn heard_by(
                 let half = rows.n_features() / 2;
                 let each = front_ends.iter().zip(&places).zip(&lower.frames);
                 for ((front_end, place), frames) in each {
-                    let outputs = front_end.last_layer(&frames.matrix());
+                    let outputs = front_end.tuned_layers(&frames.matrix());
                     let steps = averaged(&outputs, 0..outputs.n_frames(), per_step);
                     let tuned = clips(&steps, &lower.crops);
                     for i in 0..rows.n_frames() {

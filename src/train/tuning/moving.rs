@@ -1,6 +1,6 @@
-//! A last layer on its way from what was published to what tells emotions apart.
+//! Last layers on their way from what was published to what tells emotions apart.
 
-use super::layer::{TrainableLayer, merged};
+use super::layer::{TrainableLayers, merged};
 use crate::features::FeatureMatrix;
 use crate::model::front_ends::{FrontEndKind, PackedFrontEnd};
 use crate::train::frames::Frames;
@@ -9,12 +9,11 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// What the averaged weights keep of themselves at a step.
 const AVERAGED: f64 = 0.99;
 
-/// Largest step of a layer's weights.
+/// Largest step of the layers' weights.
 fn rate(kind: FrontEndKind) -> f64 {
     match kind {
         FrontEndKind::Speaker => 1e-3,
@@ -22,36 +21,36 @@ fn rate(kind: FrontEndKind) -> f64 {
     }
 }
 
-/// A layer, and how it is moved.
+/// Layers, and how they are moved.
 pub struct Moving {
-    layer: TrainableLayer,
+    layers: TrainableLayers,
     rate: f64,
     optimizer: AdamW,
     average: Average,
-    /// The layer's frames to a step of the network.
+    /// The layers' frames to a step of the network.
     per_step: usize,
 }
 
 impl Moving {
-    /// The last layer of `front_end`, of which a step takes so many frames of
+    /// The last layers of `front_end`, of which a step takes so many frames of
     /// 20 ms.
     ///
     /// # Errors
     /// If it has no layers.
     pub fn last_of(front_end: &PackedFrontEnd, frames_per_step: usize) -> Result<Moving> {
-        let layer = TrainableLayer::last_of(front_end)?;
+        let layers = TrainableLayers::last_of(front_end)?;
         Ok(Moving {
             rate: rate(front_end.header.kind),
             optimizer: AdamW::new(0.0),
             average: Average::new(AVERAGED),
-            per_step: frames_per_step * layer.frames_per_row(),
-            layer,
+            per_step: frames_per_step * layers.frames_per_row(),
+            layers,
         })
     }
 
     /// The weights that move.
     pub fn vars(&self) -> &BTreeMap<String, Var> {
-        self.layer.vars()
+        self.layers.vars()
     }
 
     /// Moves them by this share of the largest step.
@@ -59,21 +58,24 @@ impl Moving {
     /// # Errors
     /// If a tensor operation fails.
     pub fn step(&mut self, gradients: &mut GradStore, scale: f64) -> Result<()> {
-        let vars = self.layer.vars();
+        let vars = self.layers.vars();
         clip(gradients, vars, 1.0)?;
         self.optimizer.step(vars, gradients, self.rate * scale)?;
         self.average.update(vars)
     }
 
-    /// The front end as the layer is by now.
+    /// The front end as the layers are by now.
     ///
     /// # Errors
     /// If a weight cannot be read.
     pub fn tuned(&self, front_end: &PackedFrontEnd) -> Result<PackedFrontEnd> {
-        Ok(PackedFrontEnd {
-            header: front_end.header.clone(),
-            weights: Arc::new(merged(&front_end.weights, self.average.weights())?),
-        })
+        let mut tuned = merged(front_end, self.average.weights())?;
+        let layers = match self.layers.count() {
+            1 => "layer".to_owned(),
+            n => format!("{n} layers"),
+        };
+        tuned.header.origin += &format!("; the last {layers} tuned on emotions");
+        Ok(tuned)
     }
 
     /// The frames of a crop, which counts steps.
@@ -113,7 +115,7 @@ impl Moving {
         let x = Tensor::from_vec(x, (n, n_frames, width), device)?;
         let in_step = Tensor::from_vec(in_step, (n, n_frames, 1), device)?;
         let in_clip = Tensor::from_vec(in_clip, (n, n_steps, 1), device)?;
-        let y = self.layer.forward(&x, &lengths)?.broadcast_mul(&in_step)?;
+        let y = self.layers.forward(&x, &lengths)?.broadcast_mul(&in_step)?;
         let width = y.dim(2)?;
         let steps = y.reshape((n, n_steps, self.per_step, width))?.sum(2)?;
         let mean = steps.broadcast_mul(&in_clip)?.sum_keepdim(1)?;

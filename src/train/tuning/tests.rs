@@ -1,6 +1,6 @@
 //! Layers that move are the layers in use, and learn.
 
-use super::layer::{TrainableLayer, merged};
+use super::layer::{TrainableLayers, merged};
 use super::tuner::Pick;
 use super::*;
 use crate::emotion::{Emotion, N_EMOTIONS};
@@ -26,7 +26,7 @@ fn random(shape: &[usize], scale: f32, rng: &mut StdRng) -> Weight {
     Weight::new(shape, &values, Precision::Full)
 }
 
-/// An encoder of two blocks, as files name its weights.
+/// An encoder of three blocks, as files name its weights.
 fn weights() -> Weights {
     let mut rng = StdRng::seed_from_u64(5);
     let w = WIDTH;
@@ -37,7 +37,7 @@ fn weights() -> Weights {
         ("conv2.bias".to_owned(), vec![w]),
         ("embed_positions.weight".to_owned(), vec![40, w]),
     ];
-    for block in 0..2 {
+    for block in 0..3 {
         for (part, shape) in [
             ("self_attn.q_proj.weight", vec![w, w]),
             ("self_attn.q_proj.bias", vec![w]),
@@ -71,12 +71,20 @@ fn frames(n: usize, seed: u64) -> FeatureMatrix {
 }
 
 fn tensor(matrix: &FeatureMatrix) -> Result<Tensor> {
-    let shape = (1, matrix.n_frames(), WIDTH);
+    let shape = (1, matrix.n_frames(), matrix.n_features());
     Tensor::from_slice(matrix.as_slice(), shape, &Device::Cpu)
 }
 
 /// Columns that are no front end's.
 const N_OTHER: usize = 1;
+
+/// Layers that move, above one that stays.
+fn n_moving(kind: FrontEndKind) -> usize {
+    match kind {
+        FrontEndKind::Speaker => 1,
+        FrontEndKind::Whisper => 2,
+    }
+}
 
 fn front_end(kind: FrontEndKind) -> PackedFrontEnd {
     PackedFrontEnd {
@@ -115,7 +123,8 @@ fn recurrent_weights() -> Weights {
 /// What the layers read: happy clips grow louder in some channels, sad ones
 /// softer. In an example's columns `N_OTHER` stand first.
 fn examples(architecture: &Architecture) -> Examples {
-    let half = N_OTHER + KINDS.len() * 2 * WIDTH;
+    let n_layers: usize = KINDS.map(|kind| 1 + n_moving(kind)).iter().sum();
+    let half = N_OTHER + n_layers * WIDTH;
     let list = (0..24).map(|i| {
         let happy = i % 2 == 0;
         let n = 9 + i % 5;
@@ -196,9 +205,11 @@ fn training_pools_what_use_pools() -> Result<()> {
         let columns = heard[i].views[0].matrix();
         let (means, deviations) = columns.frame(row).split_at(columns.n_features() / 2);
         // After what is no front end's, and each front end's first layer.
-        for (layer, pooled) in pooled.iter().enumerate() {
-            let start = N_OTHER + layer * 2 * WIDTH;
-            let own = start + WIDTH..start + 2 * WIDTH;
+        let mut end = N_OTHER;
+        for (kind, pooled) in KINDS.into_iter().zip(&pooled) {
+            let start = end;
+            end += (1 + n_moving(kind)) * WIDTH;
+            let own = start + WIDTH..end;
             let expected = [&means[own.clone()], &deviations[own]].concat();
             let pooled = pooled.get(at)?.to_vec1::<f32>()?;
             assert_eq!(pooled.len(), expected.len());
@@ -281,8 +292,10 @@ fn last_layers_learn_and_what_lies_below_stays() -> Result<()> {
     for (published, tuned) in config.front_ends.iter().zip(&tuned) {
         for (name, weight) in published.weights.iter() {
             let moved = tuned.weights[name] != *weight;
-            let last = name.starts_with("layers.1.") || name.ends_with("_l1");
-            assert_eq!(moved, last, "{name}");
+            let last = ["layers.1.", "layers.2."]
+                .iter()
+                .any(|p| name.starts_with(p));
+            assert_eq!(moved, last || name.ends_with("_l1"), "{name}");
         }
     }
     Ok(())
@@ -312,11 +325,11 @@ fn what_was_tuned_once_is_kept() -> Result<()> {
 }
 
 #[test]
-fn it_is_the_layer_in_use_and_padding_changes_nothing() -> Result<()> {
+fn they_are_the_layers_in_use_and_padding_changes_nothing() -> Result<()> {
     for kind in KINDS {
         let front_end = front_end(kind);
         let in_use = FrontEnd::new(&front_end).map_err(candle_core::Error::wrap)?;
-        let layer = TrainableLayer::last_of(&front_end)?;
+        let layer = TrainableLayers::last_of(&front_end)?;
         let per_row = layer.frames_per_row();
         let (short, long) = (frames(10, 1), frames(14, 2));
         let padded = tensor(&short)?.pad_with_zeros(1, 0, 4)?;
@@ -324,9 +337,11 @@ fn it_is_the_layer_in_use_and_padding_changes_nothing() -> Result<()> {
         let together = layer.forward(&batch, &[10, 14])?;
         for (i, own) in [short, long].iter().enumerate() {
             let n_rows = own.n_frames() / per_row;
-            let expected = tensor(&in_use.last_layer(own))?;
+            let expected = tensor(&in_use.tuned_layers(own))?;
             let actual = together.narrow(0, i, 1)?.narrow(1, 0, own.n_frames())?;
-            let actual = actual.reshape((1, n_rows, per_row, WIDTH))?.mean(2)?;
+            let actual = actual
+                .reshape((1, n_rows, per_row, n_moving(kind) * WIDTH))?
+                .mean(2)?;
             let difference = (expected - actual)?.abs()?.max_all()?.to_scalar::<f32>()?;
             assert!(difference < 1e-4, "{kind}: {difference}");
         }
@@ -337,9 +352,9 @@ fn it_is_the_layer_in_use_and_padding_changes_nothing() -> Result<()> {
 #[test]
 fn every_weight_has_the_slope_that_small_steps_show() -> Result<()> {
     for kind in KINDS {
-        let layer = TrainableLayer::last_of(&front_end(kind))?;
+        let layer = TrainableLayers::last_of(&front_end(kind))?;
         let x = tensor(&frames(6, 3))?;
-        let towards = tensor(&frames(6, 4))?;
+        let towards = Tensor::cat(&vec![tensor(&frames(6, 4))?; n_moving(kind)], 2)?;
         let loss = || layer.forward(&x, &[6])?.mul(&towards)?.sum_all();
         let gradients = loss()?.backward()?;
         for (name, var) in layer.vars() {
@@ -368,16 +383,16 @@ fn every_weight_has_the_slope_that_small_steps_show() -> Result<()> {
 
 #[test]
 fn what_moved_replaces_what_was_and_nothing_else() -> Result<()> {
-    let weights = weights();
+    let published = front_end(FrontEndKind::Whisper);
     let name = "layers.1.self_attn.q_proj.weight";
     let moved = Tensor::full(0.5f32, (WIDTH, WIDTH), &Device::Cpu)?;
-    let merged = merged(&weights, &BTreeMap::from([(name.to_owned(), moved)]))?;
-    assert_eq!(merged.len(), weights.len());
-    for (own, weight) in &merged {
+    let merged = merged(&published, &BTreeMap::from([(name.to_owned(), moved)]))?;
+    assert_eq!(merged.weights.len(), published.weights.len());
+    for (own, weight) in merged.weights.iter() {
         if own == name {
             assert!(weight.to_f32().iter().all(|v| (v - 0.5).abs() < 1e-6));
         } else {
-            assert_eq!(weight, &weights[own], "{own}");
+            assert_eq!(weight, &published.weights[own], "{own}");
         }
     }
     Ok(())
@@ -388,18 +403,15 @@ fn several_tunings_meet_in_the_middle() -> Result<()> {
     for kind in KINDS {
         let published = front_end(kind);
         let tuned = |by: f64| -> Result<PackedFrontEnd> {
-            let layer = TrainableLayer::last_of(&published)?;
+            let layer = TrainableLayers::last_of(&published)?;
             let moved = layer.vars().iter().map(|(name, var)| {
                 let moved = (var.as_tensor() + by)?;
                 Ok((name.clone(), moved))
             });
-            Ok(PackedFrontEnd {
-                header: published.header.clone(),
-                weights: Arc::new(merged(&published.weights, &moved.collect::<Result<_>>()?)?),
-            })
+            merged(&published, &moved.collect::<Result<_>>()?)
         };
         let middle = mean(&[tuned(0.2)?, tuned(-0.1)?])?;
-        let moved = TrainableLayer::last_of(&published)?;
+        let moved = TrainableLayers::last_of(&published)?;
         for (name, weight) in middle.weights.iter() {
             let before = &published.weights[name];
             let by = if moved.vars().contains_key(name) {
