@@ -107,26 +107,35 @@ pub struct LayerNorm {
     shift: Vec<f32>,
 }
 
+/// A row's mean, and the factor that brings its variance to one.
+pub fn mean_and_factor(row: &[f32]) -> (f32, f32) {
+    let n = row.len() as f32;
+    let mean = lanes::sum(row, |v| v) / n;
+    let variance = lanes::sum(row, |v| (v - mean) * (v - mean)) / n;
+    (mean, 1.0 / (variance + 1e-5).sqrt())
+}
+
 impl LayerNorm {
+    /// One of these values, each a column's.
+    pub fn new(scale: Vec<f32>, shift: Vec<f32>) -> LayerNorm {
+        LayerNorm { scale, shift }
+    }
+
     /// Reads `name.weight` and `name.bias`.
     ///
     /// # Errors
     /// If a weight is missing or has another shape.
     pub fn read(weights: &Weights, name: &str, width: usize) -> Result<LayerNorm, ModelError> {
-        Ok(LayerNorm {
-            scale: get(weights, &format!("{name}.weight"), &[width])?.to_f32(),
-            shift: get(weights, &format!("{name}.bias"), &[width])?.to_f32(),
-        })
+        let part = |part: &str| get(weights, &format!("{name}.{part}"), &[width]);
+        let [scale, shift] = [part("weight")?, part("bias")?].map(|w| w.to_f32());
+        Ok(LayerNorm::new(scale, shift))
     }
 
     /// Every row of `[rows, width]` anew.
     pub fn apply(&self, x: &[f32]) -> Vec<f32> {
         let mut out = x.to_vec();
         for row in out.chunks_exact_mut(self.scale.len()) {
-            let n = row.len() as f32;
-            let mean = lanes::sum(row, |v| v) / n;
-            let variance = lanes::sum(row, |v| (v - mean) * (v - mean)) / n;
-            let factor = 1.0 / (variance + 1e-5).sqrt();
+            let (mean, factor) = mean_and_factor(row);
             for ((v, scale), shift) in row.iter_mut().zip(&self.scale).zip(&self.shift) {
                 *v = (*v - mean) * factor * scale + shift;
             }

@@ -9,7 +9,7 @@ use crate::model::matmul::{Floats, Lanes, Matrix, Scratch, Work, add_product, ma
 use crate::model::weights::Weights;
 
 /// Values of one attention head, in every size of Whisper.
-const HEAD: usize = 64;
+pub const HEAD: usize = 64;
 
 /// One block.
 #[derive(Debug)]
@@ -68,7 +68,6 @@ impl Block {
     /// Queries, keys and values, `[steps, width]` each → `[steps, width]`.
     fn attend(&self, projected: [Vec<f32>; 3]) -> Vec<f32> {
         let n_steps = projected[0].len() / self.width;
-        let scale = 1.0 / (HEAD as f32).sqrt();
         let mut out = vec![0.0; n_steps * self.width];
         let mut parts = [const { Vec::new() }; 3];
         let mut scores = vec![0.0; n_steps * n_steps];
@@ -81,14 +80,7 @@ impl Block {
                 }
             }
             let [queries, keys, values] = &mut parts;
-            queries.iter_mut().for_each(|q| *q *= scale);
-            let keys = Matrix::new(keys, n_steps, HEAD).transpose();
-            scores.fill(0.0);
-            add_product(&mut scores, Matrix::new(queries, n_steps, HEAD), keys);
-            on_best_unit(Softmax {
-                rows: &mut scores,
-                width: n_steps,
-            });
+            attention(queries, keys, &mut scores);
             let values = Matrix::new(values, n_steps, HEAD);
             mixed.fill(0.0);
             add_product(&mut mixed, Matrix::new(&scores, n_steps, n_steps), values);
@@ -101,6 +93,21 @@ impl Block {
         }
         out
     }
+}
+
+/// How much each of one head's queries heeds each of its keys, `[steps, 64]` each: shares
+/// of one, `[steps, steps]`. The queries end up scaled.
+pub fn attention(queries: &mut [f32], keys: &[f32], shares: &mut [f32]) {
+    let n_steps = keys.len() / HEAD;
+    let scale = 1.0 / (HEAD as f32).sqrt();
+    queries.iter_mut().for_each(|q| *q *= scale);
+    let keys = Matrix::new(keys, n_steps, HEAD).transpose();
+    shares.fill(0.0);
+    add_product(shares, Matrix::new(queries, n_steps, HEAD), keys);
+    on_best_unit(Softmax {
+        rows: shares,
+        width: n_steps,
+    });
 }
 
 /// Every row as shares of one.

@@ -10,6 +10,7 @@ mod log_mel;
 mod speaker;
 mod whisper;
 
+pub use block::{HEAD, attention};
 pub use speaker::{SpeakerEncoder, SpeakerStream};
 pub use whisper::{WhisperEncoder, n_tuned};
 

@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 pub struct Gelu;
 
 /// The values of any tensor.
-fn flat(tensor: &Tensor) -> Result<Vec<f32>> {
+pub fn flat(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 

@@ -6,7 +6,7 @@ use crate::model::front_ends::{FrontEndKind, PRECISION, PackedFrontEnd, n_tuned}
 use crate::model::header::{Cell, RecurrentConfig};
 use crate::model::recurrent::RecurrentStack;
 use crate::model::weights::{Precision, Weight, Weights};
-use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,16 +103,33 @@ impl TrainableLayers {
     pub fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         match &self.kind {
             Kind::Blocks(prefixes) => {
+                let (batch, n_steps, width) = x.dims3()?;
+                let clips = lengths.iter().enumerate();
+                // Where each clip's steps lie, and where each place finds its own; what
+                // stands for the padding means nothing.
+                let steps = |(i, n): (usize, &usize)| (0..*n).map(move |t| i * n_steps + t);
+                let rows: Vec<usize> = clips.flat_map(steps).collect();
+                let mut places = vec![0u32; batch * n_steps];
+                for (row, place) in rows.iter().enumerate() {
+                    places[*place] = row as u32;
+                }
+                let rows: Vec<u32> = rows.into_iter().map(|row| row as u32).collect();
+                let rows = Tensor::new(rows, x.device())?;
+                let x = x
+                    .reshape((batch * n_steps, width))?
+                    .index_select(&rows, 0)?;
                 let mut outputs = Vec::new();
                 for prefix in prefixes {
                     let own = |(name, var): (&String, &Var)| {
                         let name = name.strip_prefix(prefix)?;
                         Some((name.to_owned(), var.as_tensor().clone()))
                     };
-                    let block = TrainableBlock::new(self.vars.iter().filter_map(own).collect())?;
-                    outputs.push(block.forward(outputs.last().unwrap_or(x), lengths)?);
+                    let block = TrainableBlock::new(self.vars.iter().filter_map(own).collect());
+                    outputs.push(block.forward(outputs.last().unwrap_or(&x), lengths)?);
                 }
-                Tensor::cat(&outputs, D::Minus1)
+                Tensor::cat(&outputs, 1)?
+                    .index_select(&Tensor::new(places, x.device())?, 0)?
+                    .reshape((batch, n_steps, outputs.len() * width))
             }
             Kind::Recurrent(layer, hidden) => {
                 let config = RecurrentConfig {

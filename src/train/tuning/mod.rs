@@ -6,10 +6,12 @@
 //! apart. All below stays as published, and so is computed once: the first tuned
 //! layer reads the frames of the one before ([`Lower`]).
 
+mod attention;
 mod block;
 mod gelu;
 mod layer;
 mod moving;
+mod norm;
 mod tuner;
 
 use self::layer::mean;
