@@ -12,7 +12,7 @@ const HEARD_S: [f32; 2] = [0.5, 8.0];
 /// Fitted on speakers that the model was not trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Logits of [`TYPICAL_S`] of speech are divided by it before the softmax
+    /// Logits of `TYPICAL_S` of speech are divided by it before the softmax
     /// (Guo et al. 2017, "On Calibration of Modern Neural Networks", section
     /// 4.2).
     pub temperature: f32,

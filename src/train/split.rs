@@ -104,7 +104,7 @@ pub fn by_speaker(recordings: &[Recording], test_fold: Option<usize>) -> Split {
     split
 }
 
-/// The speakers in [`N_CROSS`] parts, each as the validation of a split whose
+/// The speakers in `N_CROSS` parts, each as the validation of a split whose
 /// training are the others: every speaker validates once. Those of corpora too
 /// small to test anybody are always trained on.
 pub fn crossed(recordings: &[Recording]) -> Vec<Split> {

@@ -20,7 +20,7 @@ pub struct Stretch {
     pub shown: Option<(Emotion, bool)>,
 }
 
-/// The last [`TRAIL_S`] as stretches, in order of time and without gaps.
+/// The last `TRAIL_S` as stretches, in order of time and without gaps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trail {
     /// The stretches.

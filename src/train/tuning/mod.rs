@@ -205,7 +205,7 @@ fn tune_once(
     Ok(tuned)
 }
 
-/// Passes that [`tune`] tells of, if each tuning takes so many.
+/// Passes that `tune` tells of, if each tuning takes so many.
 pub fn n_passes(tuning: usize) -> usize {
     TUNINGS * tuning
 }

@@ -58,11 +58,11 @@ pub fn pair(first: i16, second: i16) -> i32 {
 pub trait Lanes {
     /// Whether there are 32 registers of a line each, and not 16 of half a line.
     const MANY_REGISTERS: bool = false;
-    /// [`LINE`] floats.
+    /// `LINE` floats.
     type Floats: Floats;
-    /// [`LINE`] integers of 32 bits.
+    /// `LINE` integers of 32 bits.
     type Integers: Copy;
-    /// A [`PairLine`] in 16 bits.
+    /// A `PairLine` in 16 bits.
     type Pairs: Copy;
 
     /// A line in registers.
@@ -76,7 +76,7 @@ pub trait Lanes {
     fn widen(line: &PairLine) -> Self::Pairs;
     /// A line of wide pairs in registers.
     fn load_wide(line: &WidePairLine) -> Self::Pairs;
-    /// Adds both products of each pair of weights with the [`pair`] `x`.
+    /// Adds both products of each pair of weights with the `pair` `x`.
     fn add_pairs(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
     /// A line of quads in registers.
     #[cfg(target_feature = "relaxed-simd")]
