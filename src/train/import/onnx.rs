@@ -77,7 +77,7 @@ impl Initializer {
 }
 
 /// The convolutions, positions and first blocks of a Whisper encoder, under
-/// the names of OpenAI's models in transformers.
+/// the names of OpenAI's models in transformers. What is 8-bit stays as it is.
 pub fn whisper(bytes: &[u8]) -> Result<Weights, ImportError> {
     let graph = Model::decode(bytes)
         .map_err(|e| fault(e.to_string()))?
@@ -157,7 +157,7 @@ impl<'a> File<'a> {
             .collect()
     }
 
-    /// `stem_quantized` with `stem_scale`, one scale a row, in 8 bits. A matrix product's
+    /// `stem_quantized` with `stem_scale`, one scale a row. A matrix product's
     /// constant is stored `[inputs, outputs]` and comes out transposed.
     fn eight_bits(&self, stem: &str, transposed: bool) -> Result<Weight, ImportError> {
         let weight = self.get(&format!("{stem}_quantized"))?;
@@ -168,25 +168,16 @@ impl<'a> File<'a> {
         }
         let mut shape = weight.shape();
         let mut values: Vec<i8> = weight.raw.iter().map(|b| b.cast_signed()).collect();
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(fault(format!("`{stem}` is not 8-bit")));
-        }
         if let (true, &[n_inputs, n_outputs]) = (transposed, &shape[..]) {
             values = (0..values.len())
                 .map(|i| values[i % n_inputs * n_outputs + i / n_inputs])
                 .collect();
             shape.reverse();
         }
-        if shape.first() != Some(&scales.len()) {
-            return Err(fault(format!("`{stem}` has no scale a row")));
+        if values.len() != shape.iter().product::<usize>() || shape.first() != Some(&scales.len()) {
+            return Err(fault(format!("`{stem}` is not 8-bit with a scale a row")));
         }
-        let n_columns = (values.len() / scales.len().max(1)).max(1);
-        let values: Vec<f32> = values
-            .chunks_exact(n_columns)
-            .zip(scales)
-            .flat_map(|(row, scale)| row.iter().map(move |v| f32::from(*v) * scale))
-            .collect();
-        Ok(Weight::new(&shape, &values, PRECISION))
+        Ok(Weight::from_eight_bits(&shape, values, scales))
     }
 
     /// A 32-bit integer bias with its scales, in full.

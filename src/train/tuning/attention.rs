@@ -122,7 +122,7 @@ impl CustomOp3 for Attention {
         let (n_rows, width) = queries.dims2()?;
         let upstream = flat(upstream)?;
         let all = [flat(queries)?, flat(keys)?, flat(heard)?];
-        let mut slopes = [const { Vec::new() }; 3].map(|_: Vec<f32>| vec![0.0; n_rows * width]);
+        let mut slopes = [(); 3].map(|()| vec![0.0; n_rows * width]);
         for part in self.parts(n_rows, width)? {
             let n = part.n_steps();
             let [mut queries, keys, heard] = all.each_ref().map(|values| part.of(values));
