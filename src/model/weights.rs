@@ -83,19 +83,6 @@ impl Weight {
         }
     }
 
-    /// Takes values that are 8-bit already, row-major, and a scale a row.
-    ///
-    /// # Panics
-    /// If the shape does not hold as many values or scales.
-    pub fn from_eight_bits(shape: &[usize], values: Vec<i8>, scales: Vec<f32>) -> Weight {
-        assert_eq!(shape.iter().product::<usize>(), values.len(), "shape");
-        assert_eq!(shape[0], scales.len(), "scales");
-        Weight {
-            shape: shape.to_vec(),
-            values: Values::Whole { values, scales },
-        }
-    }
-
     /// Sizes, the outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.shape

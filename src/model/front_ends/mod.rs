@@ -29,9 +29,6 @@ pub const HOP_SAMPLES: usize = 320;
 /// learnt positions.
 pub const MAX_SAMPLES: usize = 128_000;
 
-/// How closely files keep a front end's weights.
-pub const PRECISION: Precision = Precision::EIGHT_BITS;
-
 /// Metadata key of the header in a front end's own file.
 const HEADER_KEY: &str = "undertone-encoder";
 
@@ -43,6 +40,16 @@ pub enum FrontEndKind {
     Speaker,
     /// [`WhisperEncoder`].
     Whisper,
+}
+
+impl FrontEndKind {
+    /// How closely files keep its weights: a model with both is to stay below 6 MB.
+    pub fn precision(self) -> Precision {
+        match self {
+            FrontEndKind::Speaker => Precision::EIGHT_BITS,
+            FrontEndKind::Whisper => Precision::Whole(48),
+        }
+    }
 }
 
 impl fmt::Display for FrontEndKind {

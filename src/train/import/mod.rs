@@ -70,7 +70,7 @@ const KNOWN: [Known; 2] = [
     Known {
         sha256: "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
         kind: FrontEndKind::Whisper,
-        origin: "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx of the PyPI package pipecat-ai (Daily): Whisper-tiny encoder (OpenAI, MIT) fine-tuned on turn-taking, convolutions and blocks 1 and 2",
+        origin: "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx of the PyPI package pipecat-ai (Daily): Whisper-tiny encoder (OpenAI, MIT) fine-tuned on turn-taking, convolutions and blocks 1 to 3",
         version: "1.14.0 (smart-turn 3.2)",
         license: "BSD-2-Clause",
         read: onnx::whisper,

@@ -1,13 +1,13 @@
 //! An ONNX file with 8-bit weights, each followed by a `DequantizeLinear`.
 
 use super::ImportError;
-use crate::model::front_ends::PRECISION;
+use crate::model::front_ends::FrontEndKind;
 use crate::model::weights::{Precision, Weight, Weights};
 use prost::Message;
 use std::collections::HashMap;
 
-/// Blocks taken: the third and fourth know what is said, and less how.
-const N_BLOCKS: usize = 2;
+/// Blocks taken: the fourth knows what is said, and less how.
+const N_BLOCKS: usize = 3;
 
 /// Constant matrix products of a block, in the order of the file's nodes.
 const PRODUCTS: [&str; 6] = [
@@ -77,7 +77,8 @@ impl Initializer {
 }
 
 /// The convolutions, positions and first blocks of a Whisper encoder, under
-/// the names of OpenAI's models in transformers. What is 8-bit stays as it is.
+/// the names of OpenAI's models in transformers. Matrices are rounded as files keep
+/// them, biases and norms stay as they are.
 pub fn whisper(bytes: &[u8]) -> Result<Weights, ImportError> {
     let graph = Model::decode(bytes)
         .map_err(|e| fault(e.to_string()))?
@@ -94,7 +95,7 @@ pub fn whisper(bytes: &[u8]) -> Result<Weights, ImportError> {
     let positions = file.get("inner.encoder.embed_positions.weight")?;
     weights.insert(
         "embed_positions.weight".to_owned(),
-        Weight::new(&positions.shape(), &positions.to_f32(), PRECISION),
+        rounded(&positions.shape(), &positions.to_f32()),
     );
     let mut products = file.constant_products(&graph).into_iter();
     for block in 0..N_BLOCKS {
@@ -120,6 +121,10 @@ fn fault(reason: String) -> ImportError {
         format: "an ONNX model with 8-bit weights",
         reason,
     }
+}
+
+fn rounded(shape: &[usize], values: &[f32]) -> Weight {
+    Weight::new(shape, values, FrontEndKind::Whisper.precision())
 }
 
 /// Initialisers by name.
@@ -167,7 +172,11 @@ impl<'a> File<'a> {
             return Err(fault(format!("`{stem}` is not centred on zero")));
         }
         let mut shape = weight.shape();
-        let mut values: Vec<i8> = weight.raw.iter().map(|b| b.cast_signed()).collect();
+        let mut values: Vec<f32> = weight
+            .raw
+            .iter()
+            .map(|b| f32::from(b.cast_signed()))
+            .collect();
         if let (true, &[n_inputs, n_outputs]) = (transposed, &shape[..]) {
             values = (0..values.len())
                 .map(|i| values[i % n_inputs * n_outputs + i / n_inputs])
@@ -177,7 +186,13 @@ impl<'a> File<'a> {
         if values.len() != shape.iter().product::<usize>() || shape.first() != Some(&scales.len()) {
             return Err(fault(format!("`{stem}` is not 8-bit with a scale a row")));
         }
-        Ok(Weight::from_eight_bits(&shape, values, scales))
+        let n_columns = values.len() / scales.len().max(1);
+        for (row, scale) in values.chunks_exact_mut(n_columns.max(1)).zip(scales) {
+            for value in row {
+                *value *= scale;
+            }
+        }
+        Ok(rounded(&shape, &values))
     }
 
     /// A 32-bit integer bias with its scales, in full.

@@ -3,7 +3,7 @@
 //! then every storage's length and values.
 
 use super::ImportError;
-use crate::model::front_ends::PRECISION;
+use crate::model::front_ends::FrontEndKind;
 use crate::model::weights::{Weight, Weights};
 use candle_core::pickle::{Object, Stack};
 use std::collections::HashMap;
@@ -27,7 +27,8 @@ pub fn speaker(bytes: &[u8]) -> Result<Weights, ImportError> {
             let (shape, values) = tensors
                 .get(&format!("lstm.{name}"))
                 .ok_or_else(|| fault(format!("no `lstm.{name}`")))?;
-            weights.insert(name, Weight::new(shape, values, PRECISION));
+            let precision = FrontEndKind::Speaker.precision();
+            weights.insert(name, Weight::new(shape, values, precision));
         }
     }
     Ok(weights)

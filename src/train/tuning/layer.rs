@@ -2,7 +2,7 @@
 //! through.
 
 use super::block::TrainableBlock;
-use crate::model::front_ends::{FrontEndKind, PRECISION, PackedFrontEnd, n_tuned};
+use crate::model::front_ends::{FrontEndKind, PackedFrontEnd, n_tuned};
 use crate::model::header::{Cell, RecurrentConfig};
 use crate::model::recurrent::RecurrentStack;
 use crate::model::weights::{Precision, Weight, Weights};
@@ -164,7 +164,7 @@ pub fn merged(
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         let precision = match tensor.rank() {
             1 => Precision::Full,
-            _ => PRECISION,
+            _ => front_end.header.kind.precision(),
         };
         let weight = Weight::new(tensor.dims(), &values, precision);
         weights.insert(name.clone(), weight);
