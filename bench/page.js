@@ -66,7 +66,7 @@ function peak(eight) {
   return (2 * rows * inputs * outputs * 10) / fastest(() => product.run(10)) / 1e6;
 }
 
-/** The published file, cut after its second block, where the driver has one. */
+/** The published file, cut after its third block, where the driver has one. */
 async function published() {
   const model = await fetch("published.onnx");
   if (!model.ok) return undefined;

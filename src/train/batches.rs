@@ -317,14 +317,7 @@ mod tests {
     fn example(corpus: usize, emotion: Emotion, n: usize) -> Example {
         Example {
             corpus,
-            person: String::new(),
-            path: Default::default(),
-            duration_s: 1.0,
-            emotion,
-            sex: None,
-            views: vec![FeatureMatrix::from_rows(vec![0.0; n], 1).into()],
-            rows_are_clips: false,
-            lower: Vec::new(),
+            ..Example::of(emotion, FeatureMatrix::from_rows(vec![0.0; n], 1))
         }
     }
 

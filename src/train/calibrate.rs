@@ -105,17 +105,7 @@ mod tests {
     use crate::features::FeatureMatrix;
 
     fn example(emotion: Emotion) -> Example {
-        Example {
-            corpus: 0,
-            person: "a".into(),
-            path: Default::default(),
-            duration_s: 1.0,
-            emotion,
-            sex: None,
-            views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
-            rows_are_clips: false,
-            lower: Vec::new(),
-        }
+        Example::of(emotion, FeatureMatrix::from_rows(vec![0.0], 1))
     }
 
     #[test]

@@ -77,6 +77,24 @@ impl Example {
     }
 }
 
+#[cfg(test)]
+impl Example {
+    /// A second of somebody in the first corpus: a view, no crops.
+    pub fn of(emotion: Emotion, view: FeatureMatrix) -> Example {
+        Example {
+            corpus: 0,
+            person: "a".to_owned(),
+            path: PathBuf::new(),
+            duration_s: 1.0,
+            emotion,
+            sex: None,
+            views: vec![view.into()],
+            rows_are_clips: false,
+            lower: Vec::new(),
+        }
+    }
+}
+
 /// What is known of a corpus.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {

@@ -314,20 +314,6 @@ mod tests {
         assert!(schedule(9.9, 10.0) > 0.0);
     }
 
-    fn example(emotion: Emotion) -> Example {
-        Example {
-            corpus: 0,
-            person: "a".into(),
-            path: Default::default(),
-            duration_s: 1.0,
-            emotion,
-            sex: None,
-            views: vec![FeatureMatrix::from_rows(vec![0.0], 1).into()],
-            rows_are_clips: false,
-            lower: Vec::new(),
-        }
-    }
-
     /// High rows are happy, low ones sad.
     fn plain() -> Vec<Example> {
         let mut rng = StdRng::seed_from_u64(3);
@@ -337,10 +323,8 @@ mod tests {
                 let rows = (0..12)
                     .map(|_| if high { 1.0 } else { -1.0 } + rng.random_range(-0.5..0.5f32))
                     .collect();
-                Example {
-                    views: vec![FeatureMatrix::from_rows(rows, 1).into()],
-                    ..example(if high { Emotion::Happy } else { Emotion::Sad })
-                }
+                let emotion = if high { Emotion::Happy } else { Emotion::Sad };
+                Example::of(emotion, FeatureMatrix::from_rows(rows, 1))
             })
             .collect()
     }

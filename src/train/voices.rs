@@ -241,15 +241,8 @@ mod tests {
             .flat_map(|v| moods.map(|m| (v.0, m.0, v.1 + m.1)));
         all.flat_map(|(person, emotion, value)| {
             (0..4).map(move |_| Example {
-                corpus: 0,
                 person: person.to_owned(),
-                path: Default::default(),
-                duration_s: 1.0,
-                emotion,
-                sex: None,
-                views: vec![FeatureMatrix::from_rows(vec![value], 1).into()],
-                rows_are_clips: false,
-                lower: Vec::new(),
+                ..Example::of(emotion, FeatureMatrix::from_rows(vec![value], 1))
             })
         })
         .collect()
