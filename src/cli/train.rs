@@ -15,7 +15,7 @@ use crate::train::recipe::Recipe;
 use crate::train::report::Report;
 use crate::train::split::{always_trained_on, by_speaker};
 use crate::train::trainer::{Calibrated, Progress, Stage, Trained, TrainingConfig, prepare, train};
-use crate::train::tuning::n_passes;
+use crate::train::tuning::{Tuning, n_passes};
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     corpora: PathBuf,
     /// Where to write the model: of the protocol `final`, or, under
-    /// `speaker-independent` without `--patience`, one that is fitted to everybody and
-    /// calibrated by what the folds of the first seed answer
+    /// `speaker-independent` without `--patience`, one that is fitted to everybody, with
+    /// the mean of all tunings there were, and calibrated by what the folds of the first
+    /// seed answer
     #[arg(long, required_if_eq("protocol", "final"))]
     out: Option<PathBuf>,
     /// Where to write the figures as JSON, beside it the same as Markdown and a
@@ -118,14 +119,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let bar = progress_bar("preparing");
     let examples = prepare(&recordings, &config, &bar)?;
     bar.finish_and_clear();
-    let mut runs = Vec::new();
+    let (mut runs, mut tunings) = (Vec::new(), Vec::new());
+    let mut calibration = None;
     for seed in &arguments.seed {
         config.seed = *seed;
         let mut splits = arguments.protocol.splits(&recordings, *seed);
         splits.retain(|(fold, _)| arguments.fold.is_empty() || arguments.fold.contains(fold));
         let told = |progress: &Progress| tell(progress, &config);
         if arguments.protocol == Protocol::Final {
-            let trained = whole(&recordings, &examples, &config, Calibrated::Crossed)?;
+            let trained = whole(&recordings, &examples, &config, Calibrated::Crossed, &[])?;
             write_model(arguments, &trained.artifact)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -142,13 +144,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         if calibrated == Calibrated::Later && config.patience.is_none() {
             let together = calibrate_by_others(&mut candidates, &examples.corpora)?;
-            let everybody = arguments.protocol == Protocol::SpeakerIndependent;
-            if everybody && runs.is_empty() && arguments.out.is_some() {
-                let trained = whole(&recordings, &examples, &config, Calibrated::Later)?;
-                let mut artifact = trained.artifact;
-                artifact.header.calibration = together;
-                write_model(arguments, &artifact)?;
-            }
+            calibration.get_or_insert(together);
         }
         for candidate in candidates {
             if let Some(folder) = &arguments.split_models {
@@ -156,6 +152,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 std::fs::create_dir_all(folder)?;
                 write_artifact(arguments, &folder.join(name), candidate.artifact())?;
             }
+            tunings.extend_from_slice(candidate.tunings());
             runs.push(protocol::run(candidate, &examples.corpora)?);
         }
     }
@@ -163,13 +160,21 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err("no split has these names; leave --fold out to run them all".into());
     }
     let report = Report::new(arguments.protocol, arguments.model.name(), runs);
-    // Before anything is printed: a reader may close the pipe.
+    // Before anything is printed, as the model: a reader may close the pipe.
     if let Some(path) = &arguments.report {
         let picture = path.with_extension("svg");
         let name = picture.file_name().unwrap_or_default().to_string_lossy();
         write(path, serde_json::to_string_pretty(&report)?)?;
         write(&path.with_extension("md"), report.to_markdown(&name))?;
         write(&picture, report.to_svg())?;
+    }
+    let everybody = arguments.protocol == Protocol::SpeakerIndependent;
+    if let Some(calibration) = calibration.filter(|_| everybody && arguments.out.is_some()) {
+        config.seed = arguments.seed[0];
+        let calibrated = Calibrated::Later;
+        let mut trained = whole(&recordings, &examples, &config, calibrated, &tunings)?;
+        trained.artifact.header.calibration = calibration;
+        write_model(arguments, &trained.artifact)?;
     }
     report.runs.iter().for_each(print);
     for (knowledge, corpora) in &report.means {
@@ -188,16 +193,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains what is shipped, on everybody.
+/// Trains what is shipped, on everybody, with the tunings of others averaged in.
 fn whole<'a>(
     recordings: &[Recording],
     examples: &'a Examples,
     config: &TrainingConfig,
     calibrated: Calibrated,
+    beside: &[Tuning],
 ) -> Result<Trained<'a>, Box<dyn std::error::Error>> {
     let split = by_speaker(recordings, None);
     let told = |progress: &Progress| tell(progress, config);
-    Ok(train(examples, &split, config, calibrated, told)?)
+    Ok(train(examples, &split, config, calibrated, beside, told)?)
 }
 
 fn write_model(

@@ -7,6 +7,7 @@ use super::judge::{Knowledge, judge};
 use super::metrics::{Metrics, Outcome};
 use super::split::{N_FOLDS, Split, by_corpus, by_speaker, shuffled};
 use super::trainer::{Calibrated, Progress, Trained, TrainingConfig, train};
+use super::tuning::Tuning;
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::model::artifact::Artifact;
 use crate::model::calibration::Calibration;
@@ -127,7 +128,7 @@ impl Candidate<'_> {
         Ok(Candidate {
             fold: fold.clone(),
             seed: config.seed,
-            trained: train(examples, split, config, calibrated, progress)?,
+            trained: train(examples, split, config, calibrated, &[], progress)?,
         })
     }
 
@@ -139,6 +140,11 @@ impl Candidate<'_> {
     /// The model.
     pub fn artifact(&self) -> &Artifact {
         &self.trained.artifact
+    }
+
+    /// What its front ends are the mean of.
+    pub fn tunings(&self) -> &[Tuning] {
+        &self.trained.tunings
     }
 
     /// Unweighted average recall on the speakers that test it, of whom nothing

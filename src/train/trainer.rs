@@ -8,7 +8,7 @@ use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
 use super::split::{Split, crossed};
-use super::tuning::{heard_by, n_passes, tune};
+use super::tuning::{Tuning, heard_by, mean_of, n_passes, tune};
 use crate::emotion::{Emotion, N_EMOTIONS};
 use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
@@ -172,11 +172,15 @@ pub struct Trained<'a> {
     pub artifact: Artifact,
     /// `split.test`, as the model's front ends hear it.
     pub test: Vec<Cow<'a, Example>>,
+    /// What its front ends are the mean of; none where they are as published.
+    pub tunings: Vec<Tuning>,
 }
 
 /// Trains on `split.training` and calibrates by speakers that were not trained
 /// on. With early stopping these are `split.validation`, which also decide when
-/// to stop; else the model is fitted to all, and `calibrated` says by whom.
+/// to stop; else the model is fitted to all, and `calibrated` says by whom. Its front
+/// ends are the mean of its own tunings and of those `beside`, whose speakers must not be
+/// those that judge it.
 ///
 /// # Errors
 /// If there is nothing to train or validate on, or a tensor operation fails.
@@ -185,6 +189,7 @@ pub fn train<'a>(
     split: &Split,
     config: &TrainingConfig,
     calibrated: Calibrated,
+    beside: &[Tuning],
     mut progress: impl FnMut(&Progress),
 ) -> Result<Trained<'a>> {
     let architecture = &config.architecture;
@@ -229,7 +234,7 @@ pub fn train<'a>(
         if examples.of(&split.training).is_empty() {
             candle_core::bail!("there is nothing to train on: give corpora of more speakers");
         }
-        let heard = Heard::new(examples, split, config, &mut told)?;
+        let heard = Heard::new(examples, split, config, beside, &mut told)?;
         let [training, validation] =
             [&heard.training, &heard.validation].map(|list| list.iter().map(|e| &**e).collect());
         let training: Vec<&Example> = training;
@@ -237,9 +242,9 @@ pub fn train<'a>(
         let fitted = fit(&training, &validation, corpora, config, step_s, &mut told)?;
         logits.extend_from_slice(&fitted.logits);
         validated.extend(heard.validation);
-        last = Some((fitted, heard.front_ends, heard.test));
+        last = Some((fitted, heard.front_ends, heard.test, heard.tunings));
     }
-    let Some((fitted, front_ends, test)) = last else {
+    let Some((fitted, front_ends, test, tunings)) = last else {
         candle_core::bail!("there is nothing to train on");
     };
     let validated: Vec<&Example> = validated.iter().map(|e| &**e).collect();
@@ -279,7 +284,11 @@ pub fn train<'a>(
         weights,
         front_ends: front_ends.iter().map(|f| f.weights.clone()).collect(),
     };
-    Ok(Trained { artifact, test })
+    Ok(Trained {
+        artifact,
+        test,
+        tunings,
+    })
 }
 
 /// A split's examples as the front ends hear them that were tuned by its
@@ -289,6 +298,8 @@ struct Heard<'a> {
     validation: Vec<Cow<'a, Example>>,
     test: Vec<Cow<'a, Example>>,
     front_ends: Vec<PackedFrontEnd>,
+    /// Of this split alone.
+    tunings: Vec<Tuning>,
 }
 
 impl<'a> Heard<'a> {
@@ -296,6 +307,7 @@ impl<'a> Heard<'a> {
         examples: &'a Examples,
         split: &Split,
         config: &TrainingConfig,
+        beside: &[Tuning],
         told: &mut impl FnMut(&Progress),
     ) -> Result<Heard<'a>> {
         let lists = [&split.training, &split.validation, &split.test].map(|l| examples.of(l));
@@ -307,9 +319,11 @@ impl<'a> Heard<'a> {
                 validation,
                 test,
                 front_ends: config.front_ends.clone(),
+                tunings: Vec::new(),
             });
         }
-        let front_ends = tune(&lists[0], examples, config, told)?;
+        let tunings = tune(&lists[0], examples, config, told)?;
+        let front_ends = mean_of(&[&tunings, beside].concat())?;
         let hear = |list: &[&Example], n_views| -> Result<Vec<_>> {
             let heard = heard_by(list, &front_ends, &config.architecture, n_views)?;
             Ok(heard.into_iter().map(Cow::Owned).collect())
@@ -325,6 +339,7 @@ impl<'a> Heard<'a> {
             validation,
             test,
             front_ends,
+            tunings,
         })
     }
 }

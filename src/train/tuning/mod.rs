@@ -83,10 +83,12 @@ fn unpacked(front_ends: &[PackedFrontEnd]) -> Result<Vec<FrontEnd>> {
         .map_err(candle_core::Error::wrap)
 }
 
+/// Front ends as one tuning left them, in the order of [`TrainingConfig::front_ends`].
+pub type Tuning = Vec<PackedFrontEnd>;
+
 /// Moves the last layers of each of `config.front_ends` by what `training`
-/// shows, in `config.tuning` passes, several times; returns the mean of what
-/// came of it, which holds for new voices a little better than either ("model
-/// soup", Wortsman et al. 2022). What the checkpoints have is taken from there.
+/// shows, in `config.tuning` passes, several times. What the checkpoints have is
+/// taken from there.
 ///
 /// # Errors
 /// If a front end has no layers, a tensor operation fails, or the folder of
@@ -96,7 +98,7 @@ pub(super) fn tune(
     examples: &Examples,
     config: &TrainingConfig,
     told: &mut impl FnMut(&Progress),
-) -> Result<Vec<PackedFrontEnd>> {
+) -> Result<Vec<Tuning>> {
     let mut tunings = Vec::new();
     for n in 0..TUNINGS {
         let config = TrainingConfig {
@@ -124,10 +126,21 @@ pub(super) fn tune(
         };
         tunings.push(tune_once(training, examples, &config, &mut told)?);
     }
-    let of_front_end = |i: usize| tunings.iter().map(|t| t[i].clone()).collect::<Vec<_>>();
-    (0..config.front_ends.len())
-        .map(|i| mean(&of_front_end(i)))
-        .collect()
+    Ok(tunings)
+}
+
+/// The mean of tunings, which holds for new voices better than any one of them ("model
+/// soup", Wortsman et al. 2022).
+///
+/// # Errors
+/// If they are not of the same front ends.
+pub(super) fn mean_of(tunings: &[Tuning]) -> Result<Tuning> {
+    let n_front_ends = tunings.first().map_or(0, Vec::len);
+    let of_front_end = |i: usize| {
+        let each = tunings.iter().filter_map(|tuning| tuning.get(i).cloned());
+        mean(&each.collect::<Vec<_>>())
+    };
+    (0..n_front_ends).map(of_front_end).collect()
 }
 
 /// One tuning, or what the checkpoints have of it.
@@ -136,7 +149,7 @@ fn tune_once(
     examples: &Examples,
     config: &TrainingConfig,
     told: &mut impl FnMut(&Progress),
-) -> Result<Vec<PackedFrontEnd>> {
+) -> Result<Tuning> {
     let kept = config.checkpoints.as_ref().map(|folder| {
         let heard: Vec<_> = training.iter().map(|e| &e.path).collect();
         let what = format!("{} {heard:?}", config.tuning_settings());

@@ -8,8 +8,11 @@ use crate::features::FeatureMatrix;
 use crate::model::front_ends::{FrontEndHeader, FrontEndKind, HOP_SAMPLES};
 use crate::model::normalize::inputs;
 use crate::model::weights::{Precision, Weight, Weights};
+use crate::train::corpora::Recording;
 use crate::train::examples::Corpus;
 use crate::train::recipe::Recipe;
+use crate::train::split::Split;
+use crate::train::trainer::{Calibrated, train};
 use crate::train::views::SPOKEN;
 use candle_core::{Device, Tensor, Var};
 use rand::Rng;
@@ -281,8 +284,9 @@ fn last_layers_learn_and_what_lies_below_stays() -> Result<()> {
     hear(&mut examples, &config)?;
     let all: Vec<&Example> = examples.list.iter().collect();
     let mut losses = Vec::new();
-    let tuned = tune(&all, &examples, &config, &mut |p| losses.push(p.loss))?;
+    let tunings = tune(&all, &examples, &config, &mut |p| losses.push(p.loss))?;
     assert_eq!(losses.len(), n_passes(config.tuning));
+    let tuned = mean_of(&tunings)?;
     for losses in losses.chunks(config.tuning) {
         assert!(losses[5] < losses[0], "{losses:?}");
     }
@@ -311,13 +315,58 @@ fn what_was_tuned_once_is_kept() -> Result<()> {
     let mut passes = 0;
     let mut weights = || -> Result<Vec<Arc<Weights>>> {
         let tuned = tune(&all, &examples, &config, &mut |_| passes += 1)?;
-        Ok(tuned.into_iter().map(|f| f.weights).collect())
+        Ok(tuned.into_iter().flatten().map(|f| f.weights).collect())
     };
     assert_eq!(weights()?, weights()?);
     assert_eq!(passes, n_passes(1));
     // Others are tuned by others.
     tune(&all[..20], &examples, &config, &mut |_| passes += 1)?;
     assert_eq!(passes, 2 * n_passes(1));
+    Ok(())
+}
+
+#[test]
+fn the_tunings_of_others_are_averaged_in() -> Result<()> {
+    let config = config(1);
+    let mut examples = examples(&config.architecture);
+    hear(&mut examples, &config)?;
+    let recording = |example: &Example| Recording {
+        path: example.path.clone(),
+        corpus: "x".into(),
+        speaker: example.person.clone(),
+        sex: None,
+        emotion: Some(example.emotion),
+    };
+    let split = Split {
+        training: examples.list.iter().map(recording).collect(),
+        validation: Vec::new(),
+        test: Vec::new(),
+    };
+    let trained = |seed, beside: &[Tuning]| {
+        let config = TrainingConfig {
+            seed,
+            ..config.clone()
+        };
+        train(
+            &examples,
+            &split,
+            &config,
+            Calibrated::Later,
+            beside,
+            |_| (),
+        )
+    };
+    let weights = |front_ends: Tuning| -> Vec<Arc<Weights>> {
+        front_ends.into_iter().map(|f| f.weights).collect()
+    };
+    let (alone, other) = (trained(1, &[])?, trained(2, &[])?);
+    let together = trained(1, &other.tunings)?;
+    assert_eq!(alone.artifact.front_ends, weights(mean_of(&alone.tunings)?));
+    let all = [alone.tunings.clone(), other.tunings].concat();
+    assert_eq!(together.artifact.front_ends, weights(mean_of(&all)?));
+    assert_ne!(together.artifact.front_ends, alone.artifact.front_ends);
+    // What is handed on is its own alone.
+    assert_eq!(together.tunings.len(), alone.tunings.len());
     Ok(())
 }
 
