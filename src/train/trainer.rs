@@ -1,6 +1,7 @@
 //! From examples and a split of them to a model: fitted, calibrated on speakers
 //! that the weights never saw, with its facts.
 
+use super::augment;
 use super::cache::Cache;
 use super::calibrate::calibrate;
 use super::corpora::Recording;
@@ -86,7 +87,8 @@ impl TrainingConfig {
     pub(super) fn tuning_settings(&self) -> String {
         let origins = self.front_ends.iter().map(|f| &f.header.sha256);
         format!(
-            "{} {:?} {:?} {} {} {} {} {} {}",
+            "{} {} {:?} {:?} {} {} {} {} {} {}",
+            augment::VERSION,
             self.name,
             origins.collect::<Vec<_>>(),
             self.architecture,
