@@ -78,6 +78,39 @@ fn products_agree_with_loops() {
     }
 }
 
+/// However a processor takes them, 8-bit weights meet the same rounded inputs, and their
+/// products are summed exactly: what comes out is the same everywhere.
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn eight_bits_meet_inputs_of_sixteen() {
+    for (n_rows, n_outputs, n_inputs) in SIZES {
+        let x = numbers(n_rows * n_inputs, 5);
+        let weights: Vec<i8> = numbers(n_outputs * n_inputs, 6)
+            .iter()
+            .map(|w| (w * 127.0) as i8)
+            .collect();
+        let scales: Vec<f32> = (0..n_outputs).map(|o| 0.01 + 1e-4 * o as f32).collect();
+        let packed = PackedMatrix::from_eight_bits(&weights, &scales, n_inputs);
+        for matrix in [packed.clone(), packed.for_few_rows()] {
+            let mut out = vec![0.0; n_rows * n_outputs];
+            matrix.add_product(&mut out, &x, &mut Scratch::default());
+            let rows = x.chunks_exact(n_inputs);
+            for (row, out) in rows.zip(out.chunks_exact(n_outputs)) {
+                let largest = row.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+                let amplitude = (i32::MAX as usize / (127 * n_inputs)).min(32_767) as f32;
+                let factor = amplitude / largest;
+                let outputs = weights.chunks_exact(n_inputs).zip(&scales);
+                for (y, (weights, scale)) in out.iter().zip(outputs) {
+                    let sum: i64 = (row.iter().zip(weights))
+                        .map(|(x, w)| (x * factor).round_ties_even() as i64 * i64::from(*w))
+                        .sum();
+                    assert_eq!(*y, sum as f32 * (scale * (largest / amplitude)));
+                }
+            }
+        }
+    }
+}
+
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn the_largest_sums_do_not_overflow() {

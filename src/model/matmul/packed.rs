@@ -130,11 +130,11 @@ impl PackedMatrix {
         let n_outputs = scales.len();
         assert_eq!(weights.len(), n_outputs * n_inputs, "shape");
         #[cfg(target_feature = "relaxed-simd")]
-        if quads::at_once() {
+        if let Some(quads) = Quads::new(weights, scales, n_inputs) {
             return PackedMatrix {
                 n_outputs,
                 n_inputs,
-                weights: Weights::Quads(Quads::new(weights, scales, n_inputs)),
+                weights: Weights::Quads(quads),
             };
         }
         let at = |o: usize, i: usize| {

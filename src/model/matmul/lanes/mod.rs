@@ -20,7 +20,7 @@ use portable::Portable;
 #[cfg(target_arch = "wasm32")]
 use wasm::Simd128;
 #[cfg(target_feature = "relaxed-simd")]
-pub use wasm::saturates_between;
+pub use wasm::byte_factor;
 
 pub use floats::{Constant, Floats};
 
@@ -41,12 +41,18 @@ pub type WidePairLine = [[i16; 2]; LINE];
 /// The 8-bit weights of [`LINE`] outputs for four neighbouring inputs.
 #[cfg(target_feature = "relaxed-simd")]
 pub type QuadLine = [[i8; 4]; LINE];
-/// What zero becomes in fourteen bits without a sign.
-#[cfg(target_feature = "relaxed-simd")]
-pub const ZERO_OF_HALVES: i32 = 1 << 13;
 /// [`LINE`] integers.
 #[cfg(target_feature = "relaxed-simd")]
 pub type IntegerLine = [i32; LINE];
+/// What relaxed SIMD's product of bytes takes its second factor for.
+#[cfg(target_feature = "relaxed-simd")]
+#[derive(Clone, Copy, Debug)]
+pub enum ByteFactor {
+    /// −128 to 127, as on ARM (SDOT).
+    Signed,
+    /// 0 to 255, as on x86 (VNNI).
+    Unsigned,
+}
 
 /// Two 16-bit inputs as one word, the first in the low half.
 #[inline(always)]
@@ -81,18 +87,18 @@ pub trait Lanes {
     /// A line of quads in registers.
     #[cfg(target_feature = "relaxed-simd")]
     fn load_quads(line: &QuadLine) -> Self::Pairs;
-    /// Values times `factor`, of magnitude below 2¹³ then, rounded, above
-    /// [`ZERO_OF_HALVES`]: for each four the upper seven bits in a word, then the lower ones.
+    /// Values times `factor`, of magnitude below 2¹⁵ then, rounded: for each four the upper
+    /// bytes in a word, then the lower ones; either with the bits of `flipped` turned over.
     #[cfg(target_feature = "relaxed-simd")]
-    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 2]; 4];
+    fn halves(values: &[f32; 16], factor: f32, flipped: [i32; 2]) -> [[i32; 2]; 4];
     /// Integers in registers.
     #[cfg(target_feature = "relaxed-simd")]
     fn load_integers(line: &IntegerLine) -> Self::Integers;
-    /// Adds the products of each quad of weights with the four bytes of `x`, at
-    /// most 127 each.
+    /// Adds the products of each quad of weights with the four bytes of `x`, which are
+    /// what [`byte_factor`] says.
     #[cfg(target_feature = "relaxed-simd")]
     fn add_quads(sums: Self::Integers, line: Self::Pairs, x: i32) -> Self::Integers;
-    /// 128 times `upper`, and `lower`.
+    /// 256 times `upper`, and `lower`.
     #[cfg(target_feature = "relaxed-simd")]
     fn join(upper: Self::Integers, lower: Self::Integers) -> Self::Integers;
     /// The sums as floats.

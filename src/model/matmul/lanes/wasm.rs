@@ -3,7 +3,7 @@
 
 use super::floats::{Constant, Floats, MANTISSA_BITS};
 #[cfg(target_feature = "relaxed-simd")]
-use super::{IntegerLine, QuadLine, ZERO_OF_HALVES};
+use super::{ByteFactor, IntegerLine, QuadLine};
 use super::{Lanes, Line, PairLine, WidePairLine};
 use core::arch::wasm32::*;
 
@@ -75,20 +75,22 @@ impl Lanes for Simd128 {
 
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    fn halves(values: &[f32; 16], factor: f32) -> [[i32; 2]; 4] {
+    fn halves(values: &[f32; 16], factor: f32, flipped: [i32; 2]) -> [[i32; 2]; 4] {
         // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
-        let round = f32x4_splat(12_582_912.0 + ZERO_OF_HALVES as f32);
-        let (factor, seven) = (f32x4_splat(factor), i32x4_splat(127));
+        let round = f32x4_splat(12_582_912.0);
+        let (factor, byte) = (f32x4_splat(factor), i32x4_splat(255));
         let at = values.as_ptr().cast::<v128>();
         let bits = [0, 1, 2, 3].map(|i| {
             // SAFETY: sixteen values are four vectors, and loads need no alignment.
             let values = unsafe { v128_load(at.add(i)) };
             f32x4_add(f32x4_mul(values, factor), round)
         });
-        let upper = bits.map(|bits| v128_and(u32x4_shr(bits, 7), seven));
-        let lower = bits.map(|bits| v128_and(bits, seven));
-        let [upper, lower] = [upper, lower].map(|[a, b, c, d]| {
-            u8x16_narrow_i16x8(u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d))
+        let upper = bits.map(|bits| v128_and(u32x4_shr(bits, 8), byte));
+        let lower = bits.map(|bits| v128_and(bits, byte));
+        let [upper, lower] = [(upper, flipped[0]), (lower, flipped[1])].map(|(half, flipped)| {
+            let [a, b, c, d] = half;
+            let bytes = u8x16_narrow_i16x8(u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d));
+            v128_xor(bytes, i32x4_splat(flipped))
         });
         let mut words = [[0; 2]; 4];
         let to = words.as_mut_ptr().cast::<v128>();
@@ -121,7 +123,7 @@ impl Lanes for Simd128 {
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
     fn join(upper: [v128; 2], lower: [v128; 2]) -> [v128; 2] {
-        let one = |upper, lower| i32x4_add(i32x4_shl(upper, 7), lower);
+        let one = |upper, lower| i32x4_add(i32x4_shl(upper, 8), lower);
         [one(upper[0], lower[0]), one(upper[1], lower[1])]
     }
 
@@ -131,14 +133,21 @@ impl Lanes for Simd128 {
     }
 }
 
-/// Whether sums of products of bytes saturate at 16 bits on their way, as they do on
-/// x86 without an instruction for the whole (`vpmaddubsw`, then two more). The
-/// factors here are larger than what results are promised for.
+/// What products of bytes take their second factor for, beyond the seven bits that are the
+/// same everywhere: the standard leaves it to the engine, but has it keep to one answer.
+/// None where sums saturate at 16 bits on their way, as they do on x86 without an
+/// instruction for the whole (`vpmaddubsw`, then two more).
 #[cfg(target_feature = "relaxed-simd")]
-pub fn saturates_between() -> bool {
+pub fn byte_factor() -> Option<ByteFactor> {
+    const SIGNED: i32 = -4 * 127;
+    const UNSIGNED: i32 = 4 * 127 * 255;
     let [weights, x] = std::hint::black_box([i8x16_splat(127), i8x16_splat(-1)]);
     let sums = i32x4_relaxed_dot_i8x16_i7x16_add(weights, x, i32x4_splat(0));
-    i32x4_extract_lane::<0>(sums) == 2 * i32::from(i16::MAX)
+    match i32x4_extract_lane::<0>(sums) {
+        SIGNED => Some(ByteFactor::Signed),
+        UNSIGNED => Some(ByteFactor::Unsigned),
+        _ => None,
+    }
 }
 
 impl Floats for v128 {
