@@ -4,6 +4,7 @@
 
 mod common;
 
+use candle_core::{Device, Tensor};
 use common::{VARIANTS, fixture, reference};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 use std::io::Cursor;
@@ -16,6 +17,7 @@ use undertone::analysis::{
 use undertone::audio::{Clip, ClipReader, load};
 use undertone::model::EmotionModel;
 use undertone::model::artifact::Artifact;
+use undertone::model::domains::{CENTRES, DIRECTIONS, N_DIRECTIONS};
 use undertone::model::weights::{Precision, Weight};
 
 fn model() -> EmotionModel {
@@ -114,6 +116,36 @@ fn bad_files_are_refused_by_name() {
         let error = analyze_file(&model, bad.bytes, bad.name).expect_err(bad.name);
         assert_eq!(error.kind(), bad.kind, "{}: {error}", bad.name);
     }
+}
+
+#[test]
+fn what_is_far_from_all_that_was_trained_on_is_judged_with_a_notice() {
+    let light = include_bytes!("../public/model/undertone-light.safetensors");
+    let mut artifact = Artifact::from_bytes(light).expect("a model");
+    artifact.header.calibration.caution = 0.7;
+    let n_columns = artifact.header.normalizer.n_columns();
+    let zeros = vec![0f32; N_DIRECTIONS * n_columns];
+    let directions = Tensor::from_vec(zeros, (N_DIRECTIONS, n_columns), &Device::Cpu);
+    let weights = &mut artifact.weights;
+    weights.insert(DIRECTIONS.into(), directions.expect("a tensor"));
+    // Everything lies at the only centre, then as many deviations from it.
+    let clip = Clip::new(reference("speech.wav"));
+    let [near, far] = [0f32, 2.0].map(|apart| {
+        let centres = Tensor::new(&[apart; N_DIRECTIONS], &Device::Cpu).expect("a tensor");
+        artifact.weights.insert(CENTRES.into(), centres);
+        let model = EmotionModel::new(artifact.clone()).expect("fits");
+        let analysis = analyze(&model, &clip, Options::default()).expect("is judged");
+        check(&analysis);
+        analysis
+    });
+    assert!(near.notices.is_empty(), "{:?}", near.notices);
+    assert!(
+        matches!(far.notices[..], [Notice::Unfamiliar]),
+        "{:?}",
+        far.notices
+    );
+    assert_eq!(far.label, near.label);
+    assert!(far.confidence < near.confidence);
 }
 
 #[test]
@@ -253,7 +285,11 @@ fn eight_bit_products_move_no_score_by_a_fiftieth() {
             let scores = [&mut eight, &mut full].map(|model| {
                 let frames = model.encode(clip.samples()).expect("frames");
                 let n = frames.n_frames();
-                *model.predict(&frames, 0..n).expect("scores").as_array()
+                *model
+                    .predict(&frames, 0..n)
+                    .expect("scores")
+                    .scores
+                    .as_array()
             });
             for (a, b) in scores[0].iter().zip(&scores[1]) {
                 assert!((a - b).abs() < 0.02, "{}: {a} for {b}", path.display());

@@ -77,6 +77,8 @@ pub enum Notice {
         /// What the header promised, seconds, where it is known.
         expected_s: Option<f64>,
     },
+    /// What is said lies far from all that the model was trained on, and so it is less sure.
+    Unfamiliar,
 }
 
 impl From<Truncation> for Notice {

@@ -136,6 +136,9 @@ fn sentence(notice: &Notice) -> String {
         Notice::Truncated { read_s, .. } => {
             format!("the file is cut short after {read_s:.1} s; what there is was analysed")
         }
+        Notice::Unfamiliar => "unlike what the model learnt from: perhaps another room, \
+                               microphone or language; it is less sure here"
+            .to_owned(),
     }
 }
 

@@ -30,12 +30,14 @@ enum Remark {
         read_s: f64,
         expected_s: Option<f64>,
     },
+    Unfamiliar,
 }
 
 impl From<&Notice> for Remark {
     fn from(notice: &Notice) -> Remark {
         match *notice {
             Notice::Truncated { read_s, expected_s } => Remark::Truncated { read_s, expected_s },
+            Notice::Unfamiliar => Remark::Unfamiliar,
         }
     }
 }
@@ -163,9 +165,12 @@ mod tests {
             read_s: 1.5,
             expected_s: None,
         });
+        analysis.notices.push(Notice::Unfamiliar);
         let line = to_json("a.wav", &analysis);
         let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
         let expected = serde_json::json!({"kind": "truncated", "read_s": 1.5, "expected_s": null});
         assert_eq!(value["notices"][0], expected);
+        let expected = serde_json::json!({"kind": "unfamiliar"});
+        assert_eq!(value["notices"][1], expected);
     }
 }

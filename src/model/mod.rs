@@ -10,6 +10,7 @@ pub mod affine;
 pub mod artifact;
 pub mod baseline;
 pub mod calibration;
+pub mod domains;
 pub mod encoder;
 mod error;
 pub mod front_ends;
@@ -34,12 +35,23 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::emotion::{Emotion, N_EMOTIONS, Scores};
 use crate::features::FeatureMatrix;
 use baseline::{Baseline, BaselineKind, Displacements, Heard};
+use calibration::Answer;
+use domains::Domains;
 use header::Pooling;
 use in_use::PackedNetwork;
 use normalize::Reference;
 use std::ops::Range;
 use std::sync::Arc;
 use stream::FrameStream;
+
+/// What a model makes of a stretch of speech.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Calibrated probabilities.
+    pub scores: Scores,
+    /// How far it lies from all that was trained on, one or more.
+    pub novelty: f32,
+}
 
 /// A model ready to answer. Clones share the weights.
 #[derive(Clone)]
@@ -48,6 +60,8 @@ pub struct EmotionModel {
     network: Arc<PackedNetwork>,
     encoder: Encoder,
     displacements: Displacements,
+    /// None where a model tells nothing of what is strange.
+    domains: Option<Arc<Domains>>,
     population: Reference,
     /// What the voice is compared with.
     reference: Reference,
@@ -92,6 +106,18 @@ impl EmotionModel {
             Some(values) => values.flatten_all()?.to_vec1::<f32>()?,
             None => vec![0.0; N_EMOTIONS * n_columns],
         };
+        let domains = match (
+            weights.remove(domains::DIRECTIONS),
+            weights.remove(domains::CENTRES),
+        ) {
+            (Some(directions), Some(centres)) => {
+                let directions = directions.flatten_all()?.to_vec1::<f32>()?;
+                let centres = centres.flatten_all()?.to_vec1::<f32>()?;
+                let domains = Domains::new(&directions, &centres, n_columns)?;
+                Some(Arc::new(domains))
+            }
+            _ => None,
+        };
         for (what, expected, actual) in [
             ("means", n_columns, statistics.mean.len()),
             ("deviations", n_columns, statistics.deviation.len()),
@@ -129,6 +155,7 @@ impl EmotionModel {
             population: header.normalizer.reference(),
             reference: header.normalizer.reference(),
             displacements: Displacements::new(displacements),
+            domains,
             header,
             network,
             encoder,
@@ -275,8 +302,7 @@ impl EmotionModel {
         )
     }
 
-    /// Calibrated probabilities for a range of frames, which is judged as if
-    /// it were all there is.
+    /// A range of frames, judged as if it were all there is.
     ///
     /// # Errors
     /// As [`EmotionModel::columns`].
@@ -284,11 +310,11 @@ impl EmotionModel {
         &self,
         frames: &FeatureMatrix,
         range: Range<usize>,
-    ) -> Result<Scores, ModelError> {
+    ) -> Result<Prediction, ModelError> {
         self.judged(range.len(), &self.columns(frames, range.clone())?)
     }
 
-    /// Calibrated probabilities for a recording that is judged as one.
+    /// A recording that is judged as one.
     ///
     /// # Errors
     /// As [`EmotionModel::columns`].
@@ -296,17 +322,60 @@ impl EmotionModel {
         &self,
         frames: &FeatureMatrix,
         spoken: Range<usize>,
-    ) -> Result<Scores, ModelError> {
+    ) -> Result<Prediction, ModelError> {
         let columns = self.columns_of_recording(frames, spoken)?;
         self.judged(frames.n_frames(), &columns)
     }
 
-    /// Calibrated probabilities for the columns of so many frames.
-    fn judged(&self, n_frames: usize, columns: &FeatureMatrix) -> Result<Scores, ModelError> {
+    /// The columns of so many frames.
+    fn judged(&self, n_frames: usize, columns: &FeatureMatrix) -> Result<Prediction, ModelError> {
         let n_samples = n_frames * self.frame_hop_samples();
         let duration_s = n_samples as f64 / f64::from(SAMPLE_RATE_HZ);
-        let logits = self.logits(columns)?;
-        Ok(self.header.calibration.scores(logits, duration_s))
+        self.prediction(columns, duration_s)
+    }
+
+    /// [`EmotionModel::columns`] of so many seconds.
+    ///
+    /// # Errors
+    /// If the columns are not this model's.
+    pub fn prediction(
+        &self,
+        columns: &FeatureMatrix,
+        duration_s: f64,
+    ) -> Result<Prediction, ModelError> {
+        let answer = self.answer(columns)?;
+        Ok(Prediction {
+            scores: self.header.calibration.scores(&answer, duration_s),
+            novelty: answer.novelty,
+        })
+    }
+
+    /// What [`Calibration::scores`] makes probabilities of.
+    ///
+    /// # Errors
+    /// If the columns are not this model's.
+    ///
+    /// [`Calibration::scores`]: calibration::Calibration::scores
+    pub fn answer(&self, columns: &FeatureMatrix) -> Result<Answer, ModelError> {
+        Ok(Answer {
+            logits: self.logits(columns)?,
+            novelty: self.novelty(columns),
+        })
+    }
+
+    /// How far these columns lie from all that was trained on, one or more: the distance of
+    /// [`Domains::distance`], of which nothing is left where the voice is known, since it is
+    /// compared with itself there, in its own room. One where a model tells nothing of it.
+    fn novelty(&self, columns: &FeatureMatrix) -> f32 {
+        let Some(domains) = &self.domains else {
+            return 1.0;
+        };
+        let mut row = vec![0.0; columns.n_features()];
+        self.population.apply(columns.frame(0), &mut row);
+        domains
+            .distance(&row)
+            .max(1.0)
+            .powf(self.reference.unknown())
     }
 
     /// What becomes probabilities, of [`EmotionModel::columns`].

@@ -74,6 +74,11 @@ impl Normalizer {
 }
 
 impl Reference {
+    /// How much is not known of the voice, `0..=1`.
+    pub fn unknown(&self) -> f32 {
+        1.0 - self.shares.iter().sum::<f32>()
+    }
+
     /// Subtracts the mean, divides by the deviation, and clamps.
     pub fn apply(&self, row: &[f32], out: &mut [f32]) {
         let statistics = self.mean.iter().zip(&self.deviation);
@@ -216,7 +221,7 @@ pub fn inputs(
         }
         if !as_they_are.is_empty() {
             population.apply(columns.frame(i), as_they_are);
-            let unknown = 1.0 - reference.shares.iter().sum::<f32>();
+            let unknown = reference.unknown();
             for columns in &architecture.fading {
                 for input in &mut as_they_are[columns.clone()] {
                     *input *= unknown;

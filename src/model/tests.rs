@@ -231,3 +231,38 @@ fn a_baseline_changes_the_answer_and_can_be_forgotten() {
         assert!(matches!(error, Some(ModelError::Width { .. })));
     }
 }
+
+#[test]
+fn what_is_strange_is_answered_less_surely_until_the_voice_is_known() {
+    let familiar = artifact_with(Pooling::Statistics);
+    let n_columns = familiar.header.normalizer.mean.len();
+    let mut strange = familiar.clone();
+    strange.header.calibration.caution = 0.5;
+    let zeros = vec![0f32; domains::N_DIRECTIONS * n_columns];
+    let shape = (domains::N_DIRECTIONS, n_columns);
+    let directions = Tensor::from_vec(zeros, shape, &Device::Cpu).expect("a tensor");
+    // Everything lies three deviations away.
+    let centres = Tensor::new(&[3f32; domains::N_DIRECTIONS], &Device::Cpu).expect("a tensor");
+    strange
+        .weights
+        .insert(domains::DIRECTIONS.into(), directions);
+    strange.weights.insert(domains::CENTRES.into(), centres);
+    // As files keep it.
+    let bytes = strange.to_bytes(Precision::EIGHT_BITS).expect("is written");
+    let mut strange = EmotionModel::load(&bytes).expect("is read");
+    let mut familiar = EmotionModel::new(familiar).expect("fits");
+    let frames = familiar.encode(&tone(32_000)).expect("encodes");
+    let columns = familiar.columns(&frames, 0..60).expect("fits");
+    assert_eq!(familiar.answer(&columns).expect("answers").novelty, 1.0);
+    assert_eq!(strange.answer(&columns).expect("answers").novelty, 9.0);
+    let confidence = |model: &EmotionModel| {
+        let prediction = model.predict(&frames, 0..60).expect("answers");
+        prediction.scores.top().1
+    };
+    assert!(confidence(&strange) < confidence(&familiar));
+    let mut baseline = Baseline::new(BaselineKind::Ordinary);
+    baseline.add(columns.clone());
+    strange.compare_with(Some(&baseline)).expect("fits");
+    let novelty = strange.answer(&columns).expect("answers").novelty;
+    assert!((1.0..9.0).contains(&novelty), "{novelty}");
+}

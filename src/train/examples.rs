@@ -338,9 +338,8 @@ mod tests {
                     "{spoken_s} s are heard"
                 );
             }
-            let logits = model.logits(&example.whole()).expect("fits");
-            let calibration = &artifact.header.calibration;
-            let trained = calibration.scores(logits, example.duration_s);
+            let trained = model.prediction(&example.whole(), example.duration_s);
+            let trained = trained.expect("fits").scores;
             let clip = Clip::new(samples.clone());
             let analysis = analyze(&model, &clip, Options::default()).expect("is judged");
             assert!(analysis.utterances[0].start_s > 0.5, "begins with silence");

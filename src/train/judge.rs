@@ -136,11 +136,9 @@ pub fn judge(
                     .into_iter()
                     .filter(|e| corpus.classes[e.index()])
                     .collect();
-                let logits = model.logits(&example.whole())?;
                 let scores = model
-                    .header()
-                    .calibration
-                    .scores(logits, example.duration_s);
+                    .prediction(&example.whole(), example.duration_s)?
+                    .scores;
                 outcomes
                     .entry(corpus.name.clone())
                     .or_default()

@@ -11,6 +11,7 @@ pub mod cache;
 mod calibrate;
 mod checkpoint;
 pub mod corpora;
+mod domains;
 pub mod evaluate;
 pub mod examples;
 mod fitting;

@@ -8,9 +8,9 @@ use super::metrics::{Metrics, Outcome};
 use super::split::{N_FOLDS, Split, by_corpus, by_speaker, shuffled};
 use super::trainer::{Calibrated, Progress, Trained, TrainingConfig, train};
 use super::tuning::Tuning;
-use crate::emotion::{Emotion, N_EMOTIONS};
+use crate::emotion::Emotion;
 use crate::model::artifact::Artifact;
-use crate::model::calibration::Calibration;
+use crate::model::calibration::{Answer, Calibration};
 use crate::model::{EmotionModel, ModelError};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -153,14 +153,15 @@ impl Candidate<'_> {
     /// # Errors
     /// If the model cannot be run.
     pub fn recall(&self, corpora: &[Corpus]) -> Result<Vec<(String, f64)>, ModelError> {
-        Ok(recalls(&self.test(), corpora, &self.logits()?))
+        let logits = self.answers()?.into_iter().map(|answer| answer.logits);
+        Ok(recalls(&self.test(), corpora, &logits.collect::<Vec<_>>()))
     }
 
     /// Of the examples that test it.
-    fn logits(&self) -> Result<Vec<[f32; N_EMOTIONS]>, ModelError> {
+    fn answers(&self) -> Result<Vec<Answer>, ModelError> {
         let model = EmotionModel::new(self.trained.artifact.clone())?;
         let test = self.test().into_iter();
-        test.map(|e| model.logits(&e.whole())).collect()
+        test.map(|e| model.answer(&e.whole())).collect()
     }
 
     fn test(&self) -> Vec<&Example> {
@@ -180,17 +181,17 @@ pub fn calibrate_by_others(
 ) -> Result<Calibration, ModelError> {
     let answers = candidates
         .iter()
-        .map(Candidate::logits)
+        .map(Candidate::answers)
         .collect::<Result<Vec<_>, _>>()?;
     let without = |left_out: Option<usize>| {
-        let (mut heard, mut logits) = (Vec::new(), Vec::new());
+        let (mut heard, mut own) = (Vec::new(), Vec::new());
         for (i, candidate) in candidates.iter().enumerate() {
             if left_out != Some(i) {
                 heard.extend(candidate.test());
-                logits.extend_from_slice(&answers[i]);
+                own.extend_from_slice(&answers[i]);
             }
         }
-        calibrate(&heard, corpora, &logits)
+        calibrate(&heard, corpora, &own)
     };
     let calibrations: Vec<Calibration> = (0..candidates.len()).map(|i| without(Some(i))).collect();
     let together = without(None);

@@ -5,6 +5,7 @@ use super::augment;
 use super::cache::Cache;
 use super::calibrate::calibrate;
 use super::corpora::Recording;
+use super::domains;
 use super::examples::{Caches, Corpus, Example, Examples, Preparation, corpora};
 use super::fitting::fit;
 use super::noise::Talkers;
@@ -15,7 +16,8 @@ use crate::features::FeatureConfig;
 use crate::model::DISPLACEMENTS;
 use crate::model::Encoder;
 use crate::model::artifact::Artifact;
-use crate::model::calibration::Calibration;
+use crate::model::calibration::{Answer, Calibration};
+use crate::model::domains::{CENTRES, DIRECTIONS};
 use crate::model::front_ends::PackedFrontEnd;
 use crate::model::header::{Architecture, FORMAT_VERSION, ModelHeader, TrainingFacts};
 use candle_core::{Device, Error, Result, Tensor};
@@ -221,7 +223,7 @@ pub fn train<'a>(
         );
     }
     let start = Instant::now();
-    let (mut validated, mut logits, mut last) = (Vec::new(), Vec::new(), None);
+    let (mut validated, mut answers, mut last) = (Vec::new(), Vec::new(), None);
     for (i, split) in splits.iter().enumerate() {
         let mut told = |p: &Progress| {
             let whole = match i {
@@ -242,17 +244,26 @@ pub fn train<'a>(
         let training: Vec<&Example> = training;
         let validation: Vec<&Example> = validation;
         let fitted = fit(&training, &validation, corpora, config, step_s, &mut told)?;
-        logits.extend_from_slice(&fitted.logits);
+        let domains = domains::fit(&training, &fitted.normalizer)?;
+        let novelties = match &domains {
+            Some(domains) => domains.novelties(&validation, &fitted.normalizer)?,
+            None => vec![1.0; validation.len()],
+        };
+        let validated_here = fitted.logits.iter().zip(novelties);
+        answers.extend(validated_here.map(|(logits, novelty)| Answer {
+            logits: *logits,
+            novelty,
+        }));
         validated.extend(heard.validation);
-        last = Some((fitted, heard.front_ends, heard.test, heard.tunings));
+        last = Some((fitted, domains, heard.front_ends, heard.test, heard.tunings));
     }
-    let Some((fitted, front_ends, test, tunings)) = last else {
+    let Some((fitted, domains, front_ends, test, tunings)) = last else {
         candle_core::bail!("there is nothing to train on");
     };
     let validated: Vec<&Example> = validated.iter().map(|e| &**e).collect();
     let calibration = match later {
         true => Calibration::default(),
-        false => calibrate(&validated, corpora, &logits),
+        false => calibrate(&validated, corpora, &answers),
     };
     let mut weights = fitted.weights;
     let n_columns = fitted.normalizer.n_columns();
@@ -264,6 +275,10 @@ pub fn train<'a>(
             &Device::Cpu,
         )?,
     );
+    if let Some(domains) = domains {
+        weights.insert(DIRECTIONS.to_owned(), domains.directions);
+        weights.insert(CENTRES.to_owned(), domains.centres);
+    }
     let artifact = Artifact {
         header: ModelHeader {
             format_version: FORMAT_VERSION,

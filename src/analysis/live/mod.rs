@@ -220,6 +220,7 @@ impl Live {
         let scores = self
             .model
             .predict(&frames, 0..frames.n_frames())
+            .map(|prediction| prediction.scores)
             .map_err(internal)?;
         let smoothed = self.smoothing.next(scores, elapsed_s);
         let (label, confidence) = smoothed.top();

@@ -375,6 +375,12 @@ pub fn notice(notice: &Notice) -> (&'static str, String) {
                 ),
             )
         }
+        Notice::Unfamiliar => (
+            "unfamiliar",
+            "Unlike what the model learnt from: perhaps another room, microphone or language. \
+             It is less sure here."
+                .to_owned(),
+        ),
     }
 }
 

@@ -399,6 +399,7 @@ fn messages_survive_the_journey() {
         read_s: 2.0,
         expected_s: Some(3.0),
     });
+    analysis.notices.push(Notice::Unfamiliar);
     for event in told {
         assert_eq!(wire::from_bytes(&wire::to_bytes(&event)), Some(event));
     }
