@@ -377,8 +377,6 @@ pub fn analyze_stream(
         }
     }
     let mut analysis = analyzer.finish()?;
-    analysis
-        .notices
-        .extend(reader.truncation().map(Notice::from));
+    analysis.cut_short(reader.truncation());
     Ok(analysis)
 }

@@ -116,3 +116,11 @@ pub struct Analysis {
     /// What the reader should know besides.
     pub notices: Vec<Notice>,
 }
+
+impl Analysis {
+    /// Says, before all else, that the file ends too early, if it does.
+    pub fn cut_short(&mut self, truncation: Option<Truncation>) {
+        self.notices
+            .splice(0..0, truncation.into_iter().map(Notice::from));
+    }
+}

@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         match analyze_file(&model, file, options) {
             Ok(analysis) => {
                 for notice in &analysis.notices {
-                    complete = false;
+                    complete &= !matches!(notice, Notice::Truncated { .. });
                     eprintln!("{name}: {}", sentence(notice));
                 }
                 if arguments.json {

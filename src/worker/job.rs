@@ -3,7 +3,7 @@
 
 use super::clean::Cleaner;
 use super::protocol::{Event, JobId, Partial, Work};
-use crate::analysis::{AnalyzeError, Analyzer, Notice};
+use crate::analysis::{AnalyzeError, Analyzer};
 use crate::audio::{SAMPLE_RATE_HZ, Sound};
 use crate::model::EmotionModel;
 
@@ -113,8 +113,7 @@ impl Job {
         match self.stage {
             Stage::Analysis { analyzer, .. } => {
                 let mut analysis = analyzer.finish()?;
-                let cut_short = self.sound.truncation().map(Notice::from);
-                analysis.notices.extend(cut_short);
+                analysis.cut_short(self.sound.truncation());
                 Ok(Event::Done {
                     job: self.id,
                     analysis: Box::new(analysis),
