@@ -4,6 +4,7 @@
 use super::error::ModelError;
 use super::linear::Linear;
 use super::matmul::Scratch;
+use super::normalize::Reference;
 
 /// Directions that a distance is measured along.
 pub const N_DIRECTIONS: usize = 16;
@@ -53,11 +54,18 @@ impl Domains {
         })
     }
 
-    /// The squared Mahalanobis distance of a clip's columns from the corpus that is nearest,
-    /// a direction: about one for clips like those that were trained on (Lee et al. 2018, "A
-    /// Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial
-    /// Attacks", equation 2).
-    pub fn distance(&self, columns: &[f32]) -> f32 {
+    /// How far a clip's columns, as they are pooled, lie from all that was trained on, one or
+    /// more: about one for clips like those.
+    pub fn novelty(&self, columns: &[f32], population: &Reference) -> f32 {
+        let mut row = vec![0.0; columns.len()];
+        population.apply(columns, &mut row);
+        self.distance(&row).max(1.0)
+    }
+
+    /// The squared Mahalanobis distance of columns that are compared with the population from
+    /// the corpus that is nearest, a direction (Lee et al. 2018, "A Simple Unified Framework
+    /// for Detecting Out-of-Distribution Samples and Adversarial Attacks", equation 2).
+    fn distance(&self, columns: &[f32]) -> f32 {
         let own = self.directions.apply(columns, &mut Scratch::default());
         let squares = self.centres.iter().map(|centre| {
             let differences = own.iter().zip(centre).map(|(a, b)| a - b);
@@ -70,6 +78,7 @@ impl Domains {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::normalize::Normalizer;
 
     #[test]
     fn the_nearest_centre_counts() -> Result<(), ModelError> {
@@ -88,6 +97,23 @@ mod tests {
         assert_eq!(domains.distance(&[0.5; N_DIRECTIONS]), 1.0);
         assert_eq!(domains.distance(&[2.0; N_DIRECTIONS]), 4.0);
         assert_eq!(domains.distance(&[3.0; N_DIRECTIONS]), 0.0);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_nearer_than_usual_is_no_less_novel() -> Result<(), ModelError> {
+        let mut directions = [0.0; N_DIRECTIONS];
+        directions[0] = 4.0;
+        let domains = Domains::new(&directions, &[0.0; N_DIRECTIONS], 1)?;
+        let statistics = Normalizer {
+            mean: vec![10.0],
+            deviation: vec![2.0],
+            within: vec![1.0],
+        };
+        let population = statistics.reference();
+        assert_eq!(domains.novelty(&[11.0], &population), 1.0);
+        // Three deviations, four times as wide, over sixteen directions.
+        assert_eq!(domains.novelty(&[16.0], &population), 9.0);
         Ok(())
     }
 

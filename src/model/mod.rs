@@ -106,17 +106,15 @@ impl EmotionModel {
             Some(values) => values.flatten_all()?.to_vec1::<f32>()?,
             None => vec![0.0; N_EMOTIONS * n_columns],
         };
-        let domains = match (
-            weights.remove(domains::DIRECTIONS),
-            weights.remove(domains::CENTRES),
-        ) {
-            (Some(directions), Some(centres)) => {
-                let directions = directions.flatten_all()?.to_vec1::<f32>()?;
-                let centres = centres.flatten_all()?.to_vec1::<f32>()?;
-                let domains = Domains::new(&directions, &centres, n_columns)?;
-                Some(Arc::new(domains))
-            }
-            _ => None,
+        let mut numbers = |name: &str| match weights.remove(name) {
+            Some(values) => values.flatten_all()?.to_vec1::<f32>(),
+            None => Ok(Vec::new()),
+        };
+        let directions = numbers(domains::DIRECTIONS)?;
+        let centres = numbers(domains::CENTRES)?;
+        let domains = match directions.is_empty() && centres.is_empty() {
+            true => None,
+            false => Some(Arc::new(Domains::new(&directions, &centres, n_columns)?)),
         };
         for (what, expected, actual) in [
             ("means", n_columns, statistics.mean.len()),
@@ -363,19 +361,17 @@ impl EmotionModel {
         })
     }
 
-    /// How far these columns lie from all that was trained on, one or more: the distance of
-    /// [`Domains::distance`], of which nothing is left where the voice is known, since it is
-    /// compared with itself there, in its own room. One where a model tells nothing of it.
+    /// [`Domains::novelty`] of these columns, of which nothing is left where the voice is
+    /// known, since it is compared with itself there, in its own room. One where a model tells
+    /// nothing of it.
     fn novelty(&self, columns: &FeatureMatrix) -> f32 {
-        let Some(domains) = &self.domains else {
-            return 1.0;
-        };
-        let mut row = vec![0.0; columns.n_features()];
-        self.population.apply(columns.frame(0), &mut row);
-        domains
-            .distance(&row)
-            .max(1.0)
-            .powf(self.reference.unknown())
+        let unknown = self.reference.unknown();
+        match &self.domains {
+            Some(domains) if unknown > 0.0 => domains
+                .novelty(columns.frame(0), &self.population)
+                .powf(unknown),
+            _ => 1.0,
+        }
     }
 
     /// What becomes probabilities, of [`EmotionModel::columns`].

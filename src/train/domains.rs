@@ -44,13 +44,9 @@ impl Fitted {
         let centres = self.centres.to_vec1::<f32>()?;
         let n_columns = normalizer.n_columns();
         let domains = Domains::new(&directions, &centres, n_columns).map_err(Error::wrap)?;
-        let reference = normalizer.reference();
-        let mut row = vec![0.0; n_columns];
-        let novelties = examples.iter().map(|example| {
-            reference.apply(example.whole().frame(0), &mut row);
-            domains.distance(&row).max(1.0)
-        });
-        Ok(novelties.collect())
+        let population = normalizer.reference();
+        let novelty = |e: &&Example| domains.novelty(e.whole().frame(0), &population);
+        Ok(examples.iter().map(novelty).collect())
     }
 }
 
