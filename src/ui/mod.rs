@@ -31,7 +31,7 @@
 //! | `score` | one bar, eight of them | `data-emotion`, `data-value` = `0`–`1` |
 //! | `notice` | something true of the recording, e.g. that it was cut short | `data-kind` = e.g. `truncated` |
 //! | `waveform` | the drawing of the sound | |
-//! | `timeline-segment` | an utterance under the waveform, or, of a long recording, a stretch of them | `data-emotion` (absent if too short), `data-start`, `data-end` (seconds) |
+//! | `timeline-segment` | an utterance under the waveform, or, of a long recording, a stretch of them | `data-emotion`, `data-sure` (absent if too short), `data-start`, `data-end` (seconds) |
 //! | `utterances` | the table of utterances; absent where there is one | `aria-rowcount` = rows with the head |
 //! | `utterance` | a row of it, of those near what is in sight | `data-start`, `data-end` (seconds), `data-emotion`, `data-sure`, `aria-current` |
 //! | `seek` | the slider over waveform and timeline (arrow keys, Home, End) | `aria-valuenow` = seconds |

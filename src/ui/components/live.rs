@@ -159,7 +159,7 @@ fn LiveTrail(trail: Signal<Trail>) -> impl IntoView {
                             <div
                                 class="trail__stretch"
                                 class:tint=stretch.shown.is_some()
-                                class:trail__stretch--faint=stretch.shown.is_some_and(|(_, sure)| !sure)
+                                class:tint--faint=stretch.shown.is_some_and(|(_, sure)| !sure)
                                 data-testid="live-stretch"
                                 data-emotion=stretch.shown.map(|(emotion, _)| emotion.name())
                                 style:left=move || share(TRAIL_S - now_s.get() + stretch.start_s)

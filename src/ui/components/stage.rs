@@ -77,12 +77,16 @@ pub fn Stage(
 fn timeline_segment(utterance: &Utterance, duration_s: f64) -> impl IntoView + use<> {
     let share = |seconds: f64| format!("{:.4}%", 100.0 * seconds / duration_s);
     let label = utterance.verdict.map(|v| v.label);
+    let faint = utterance.verdict.is_some_and(|v| !v.sure);
+    let heard = text::heard(utterance);
     view! {
         <div
             class="segment"
             class:tint=label.is_some()
+            class:tint--faint=faint
             data-testid="timeline-segment"
             data-emotion=label.map(Emotion::name)
+            data-sure=utterance.verdict.map(|v| v.sure.to_string())
             data-start=format!("{:.3}", utterance.start_s)
             data-end=format!("{:.3}", utterance.end_s)
             title=text::utterance(utterance)
@@ -94,7 +98,7 @@ fn timeline_segment(utterance: &Utterance, duration_s: f64) -> impl IntoView + u
                     view! {
                         <span class="segment__plate">
                             <Mark emotion=label />
-                            <span class="segment__name">{text::emotion(label)}</span>
+                            <span class="segment__name">{heard}</span>
                         </span>
                     }
                 })}

@@ -24,7 +24,9 @@ pub fn Verdict(
         <header class="verdict" data-emotion=analysis.label.name()>
             <p class="verdict__source">{text::source(&outcome)}</p>
             <div class="verdict__answer">
-                <span class="plate"><Mark emotion=analysis.label /></span>
+                <span class="plate" class:plate--faint=!analysis.sure>
+                    <Mark emotion=analysis.label />
+                </span>
                 <div>
                     <h2
                         class="verdict__label"
