@@ -247,6 +247,16 @@ fn what_is_strange_is_answered_less_surely_until_the_voice_is_known() {
         .weights
         .insert(domains::DIRECTIONS.into(), directions);
     strange.weights.insert(domains::CENTRES.into(), centres);
+    // Half of it is a fault, not a model that tells nothing.
+    for missing in [domains::DIRECTIONS, domains::CENTRES] {
+        let mut half = strange.clone();
+        half.weights.remove(missing);
+        let error = EmotionModel::new(half).err();
+        assert!(
+            matches!(error, Some(ModelError::Length { .. })),
+            "{error:?}"
+        );
+    }
     // As files keep it.
     let bytes = strange.to_bytes(Precision::EIGHT_BITS).expect("is written");
     let mut strange = EmotionModel::load(&bytes).expect("is read");
