@@ -290,6 +290,7 @@ fn config(arguments: &Arguments, talkers: Arc<Talkers>) -> Result<TrainingConfig
         learning_rate: arguments.learning_rate,
         clips_per_corpus: arguments.clips_per_corpus,
         n_altered: arguments.altered.unwrap_or(schooling.n_altered),
+        throats: schooling.throats,
         tuning: arguments.tuning.unwrap_or(schooling.tuning),
         seed: 0,
         checkpoints: arguments.checkpoints.clone(),

@@ -1,6 +1,7 @@
 //! The same words from another throat, at another tempo, in another place.
 
 use super::noise::{NoiseKind, Talkers, mix};
+use super::throats::Throat;
 use crate::audio::SAMPLE_RATE_HZ;
 use crate::audio::resample::{ResampleError, Resampler};
 use rand::Rng;
@@ -15,19 +16,26 @@ const N_SEARCH: usize = 128;
 /// Raised whenever a recording is altered differently.
 pub const VERSION: u32 = 3;
 
-/// A random altered view of mono samples at 16 kHz: pitch ±2 semitones, tempo
-/// ×0.85–1.18, gain −9…+6 dB, for most another microphone and noise at 0–25 dB,
-/// babble of `talkers` among it, and for some a room or a telephone's band.
+/// A random altered view of mono samples at 16 kHz: pitch and tempo of a `throat`, or a pitch
+/// of ±2 semitones and a tempo of ×0.85–1.18, gain −9…+6 dB, for most another microphone and
+/// noise at 0–25 dB, babble of `talkers` among it, and for some a room or a telephone's band.
 ///
 /// # Errors
 /// If the resampler fails.
 pub fn altered(
     samples: &[f32],
     talkers: &Talkers,
+    throat: Option<Throat>,
     rng: &mut impl Rng,
 ) -> Result<Vec<f32>, ResampleError> {
-    let semitones: f32 = rng.random_range(-2.0..2.0);
-    let tempo: f32 = rng.random_range(0.85..1.18);
+    let (semitones, tempo) = match throat {
+        None => (rng.random_range(-2.0..2.0), rng.random_range(0.85..1.18)),
+        Some(throat) => {
+            let mut about = || rng.random_range(-throat.jitter..throat.jitter);
+            let semitones = throat.semitones + about();
+            (semitones, throat.tempo * (1.0 + 0.08 * about()))
+        }
+    };
     let mut out = pitch_shifted(samples, semitones, tempo)?;
     if rng.random_bool(0.7) {
         another_microphone(&mut out, rng);

@@ -82,7 +82,8 @@ impl Batching<'_> {
         let rows = examples
             .iter()
             .map(|e| {
-                let view = &e.views[any_view(e, rng)];
+                let heard = any_view(e, rng);
+                let view = &e.views[heard];
                 let n = view.n_frames();
                 let kept = if e.rows_are_clips {
                     1
@@ -94,7 +95,7 @@ impl Batching<'_> {
                 let n_columns = rows.n_features();
                 let values = &rows.as_slice()[range.start * n_columns..range.end * n_columns];
                 let columns = FeatureMatrix::from_rows(values.to_vec(), n_columns);
-                let known = self.voices.any(&e.person, rng);
+                let known = self.voices.any(&e.voice(heard), rng);
                 let mut rows = inputs(&columns, known, self.voices.population(), self.architecture);
                 if !e.rows_are_clips {
                     blank(

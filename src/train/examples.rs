@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::corpora::{Recording, Sex};
 use super::frames::Frames;
 use super::noise::Talkers;
+use super::throats::{self, Groups};
 use super::tuning::Lower;
 use super::views::{SPOKEN, views};
 use crate::audio::SAMPLE_RATE_HZ;
@@ -29,6 +30,9 @@ pub struct Example {
     pub corpus: usize,
     /// Who speaks, `corpus/speaker`.
     pub person: String,
+    /// Which of the person's clips it shares the throats of its altered views with; none where
+    /// each is altered by itself.
+    pub group: Option<usize>,
     /// Where the recording lies.
     pub path: PathBuf,
     /// How long it is, seconds.
@@ -50,15 +54,28 @@ pub struct Example {
 impl Example {
     /// The columns of the recording as it is and as it is judged.
     pub fn whole(&self) -> Cow<'_, FeatureMatrix> {
+        self.whole_view(0)
+    }
+
+    /// The same of a view.
+    pub fn whole_view(&self, view: usize) -> Cow<'_, FeatureMatrix> {
         if !self.rows_are_clips {
-            return self.views[0].matrix();
+            return self.views[view].matrix();
         }
         let row = |i: usize| {
-            let (matrix, range) = self.views[0].rows(i..i + 1);
+            let (matrix, range) = self.views[view].rows(i..i + 1);
             let values = matrix.frame(range.start).to_vec();
             FeatureMatrix::from_rows(values, matrix.n_features())
         };
         Cow::Owned(mean(&row(0), &row(SPOKEN)))
+    }
+
+    /// Whose voice a view is compared with: the person's, or that of the throat that speaks it.
+    pub fn voice(&self, view: usize) -> Cow<'_, str> {
+        match self.group {
+            Some(group) if view > 0 => throats::voice(&self.person, group, view).into(),
+            _ => Cow::Borrowed(&self.person),
+        }
     }
 
     /// The same with other views.
@@ -66,6 +83,7 @@ impl Example {
         Example {
             corpus: self.corpus,
             person: self.person.clone(),
+            group: self.group,
             path: self.path.clone(),
             duration_s: self.duration_s,
             emotion: self.emotion,
@@ -84,6 +102,7 @@ impl Example {
         Example {
             corpus: 0,
             person: "a".to_owned(),
+            group: None,
             path: PathBuf::new(),
             duration_s: 1.0,
             emotion,
@@ -135,6 +154,8 @@ pub struct Preparation<'a> {
     pub tuned: bool,
     /// Altered views beside each recording.
     pub n_altered: usize,
+    /// Whether they are of voices that nobody has.
+    pub throats: bool,
     /// Seed of the alterations.
     pub seed: u64,
 }
@@ -207,6 +228,9 @@ impl Examples {
                 corpora[corpus].classes[emotion.index()].then_some((corpus, emotion, r))
             })
             .collect();
+        let groups = preparation
+            .throats
+            .then(|| Groups::of(wanted.iter().map(|w| w.2)));
         bar.set_length(wanted.len() as u64);
         let results: Vec<Result<Example, String>> = wanted
             .into_par_iter()
@@ -214,12 +238,14 @@ impl Examples {
             .map_init(
                 || preparation.encoder.clone(),
                 |encoder, (corpus, emotion, recording)| {
-                    let (views, n_steps) = views(recording, encoder, preparation)
+                    let group = groups.as_ref().map(|groups| groups.group(recording));
+                    let (views, n_steps) = views(recording, group, encoder, preparation)
                         .map_err(|e| format!("{}: {e}", recording.path.display()))?;
                     let (views, lower): (_, Vec<Option<Lower>>) = views.into_iter().unzip();
                     Ok(Example {
                         corpus,
                         person: recording.person(),
+                        group,
                         path: recording.path.clone(),
                         duration_s: n_steps as f64 * preparation.step_s(),
                         emotion,
@@ -320,6 +346,7 @@ mod tests {
                 architecture: &artifact.header.architecture,
                 tuned: false,
                 n_altered: 1,
+                throats: pools,
                 seed: 1,
             };
             let hidden = ProgressBar::hidden();

@@ -361,6 +361,7 @@ mod tests {
             learning_rate: 0.02,
             clips_per_corpus: 48,
             n_altered: 0,
+            throats: false,
             tuning: 0,
             seed: 1,
             checkpoints: None,

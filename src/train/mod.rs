@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod recipe;
 pub mod report;
 pub mod split;
+pub mod throats;
 pub mod trainer;
 pub mod tuning;
 mod views;

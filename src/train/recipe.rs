@@ -137,6 +137,7 @@ impl Recipe {
             epochs: 40,
             dropout: 0.3,
             n_altered: 2,
+            throats: false,
             tuning: 0,
             batch_size: 32,
             precision: Precision::Half,
@@ -145,6 +146,7 @@ impl Recipe {
             epochs: 100,
             dropout: 0.4,
             n_altered: 3,
+            throats: false,
             tuning: 0,
             batch_size: 256,
             precision: Precision::EIGHT_BITS,
@@ -152,6 +154,7 @@ impl Recipe {
         match self {
             Recipe::Lstm | Recipe::SimpleRnn => recurrent,
             Recipe::Undertone => Schooling {
+                throats: true,
                 tuning: 2,
                 ..pooled
             },
@@ -173,6 +176,8 @@ pub struct Schooling {
     pub dropout: f32,
     /// Altered views of each recording.
     pub n_altered: usize,
+    /// Whether these are of voices that nobody has.
+    pub throats: bool,
     /// Clips a step.
     pub batch_size: usize,
     /// Passes in which the front ends' last layers are tuned.

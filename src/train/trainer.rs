@@ -64,6 +64,8 @@ pub struct TrainingConfig {
     pub clips_per_corpus: usize,
     /// Altered views beside each recording.
     pub n_altered: usize,
+    /// Whether they are of voices that nobody has, with which the heads compare them.
+    pub throats: bool,
     /// Passes in which the front ends' last layers are tuned; none leaves them as
     /// published.
     pub tuning: usize,
@@ -89,7 +91,7 @@ impl TrainingConfig {
     pub(super) fn tuning_settings(&self) -> String {
         let origins = self.front_ends.iter().map(|f| &f.header.sha256);
         format!(
-            "{} {} {:?} {:?} {} {} {} {} {} {}",
+            "{} {} {:?} {:?} {} {} {} {} {} {} {}",
             augment::VERSION,
             self.name,
             origins.collect::<Vec<_>>(),
@@ -98,6 +100,7 @@ impl TrainingConfig {
             self.learning_rate,
             self.clips_per_corpus,
             self.n_altered,
+            self.throats,
             self.tuning,
             self.seed
         )
@@ -151,6 +154,7 @@ pub fn prepare(
         architecture: &config.architecture,
         tuned: config.tuning > 0,
         n_altered: config.n_altered,
+        throats: config.throats,
         seed: 1,
     };
     let examples = Examples::prepare(recordings, &corpora(recordings), &preparation, bar);

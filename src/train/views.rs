@@ -6,6 +6,7 @@ use super::cache::{Cache, Key};
 use super::corpora::Recording;
 use super::examples::{Caches, Preparation};
 use super::frames::Frames;
+use super::throats::{Throat, voice};
 use super::tuning::Lower;
 use crate::analysis::SILENCE_DBFS;
 use crate::analysis::speech::{Heard, stretches};
@@ -33,9 +34,11 @@ const CROP_S: [f64; 2] = [1.4, 4.0];
 /// A view, and what layers that are tuned read of it.
 type View = (Frames, Option<Lower>);
 
-/// The recording and its altered views, from the cache where it has them.
+/// The recording and its altered views, from the cache where it has them; those of a group
+/// share a throat, another in each view.
 pub(super) fn views(
     recording: &Recording,
+    group: Option<usize>,
     encoder: &mut Encoder,
     preparation: &Preparation,
 ) -> Result<(Vec<View>, usize), Box<dyn std::error::Error>> {
@@ -47,10 +50,14 @@ pub(super) fn views(
     let spoken = spoken(recording, &key, preparation, &mut heard_once)?;
     let views: Result<Vec<View>, Box<dyn std::error::Error>> = (0..=preparation.n_altered)
         .map(|view| {
+            let throat = group.map(|group| Throat::of(&voice(&recording.person(), group, view)));
             let key = if view == 0 {
                 key.clone()
             } else {
-                let with = format!("{} {}", augment::VERSION, preparation.talkers.name());
+                let mut with = format!("{} {}", augment::VERSION, preparation.talkers.name());
+                if let Some(throat) = throat {
+                    with.push_str(&format!(" {throat:?}"));
+                }
                 key.view(view, &with)
             };
             let cached = |cache: fn(&Caches) -> &Cache| {
@@ -73,7 +80,7 @@ pub(super) fn views(
                 let mut rng = StdRng::seed_from_u64(key.seed());
                 let samples = match view {
                     0 => Cow::Borrowed(samples),
-                    _ => Cow::Owned(altered(samples, preparation.talkers, &mut rng)?),
+                    _ => Cow::Owned(altered(samples, preparation.talkers, throat, &mut rng)?),
                 };
                 let caches = preparation.cache;
                 let keep = |cache: fn(&Caches) -> &Cache, frames: &Frames| {

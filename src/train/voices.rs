@@ -33,7 +33,8 @@ const HEARD_TRULY: std::ops::Range<f32> = 0.4..0.95;
 /// A voice must show more emotions than this to say how voices move.
 const MIN_EMOTIONS: usize = 3;
 
-/// What might be known of each voice, by person.
+/// What might be known of each voice, by its name: a person's, or that of a voice that nobody
+/// has ([`Example::voice`]).
 pub struct Voices {
     population: Reference,
     known: BTreeMap<String, Known>,
@@ -56,6 +57,22 @@ fn by_person<'a>(examples: &[&'a Example]) -> BTreeMap<&'a str, Clips<'a>> {
         clips.push((example.emotion, example.whole()));
     }
     people
+}
+
+/// The same, with the voices that nobody has.
+fn by_voice<'a>(examples: &[&'a Example]) -> BTreeMap<Cow<'a, str>, Clips<'a>> {
+    let mut voices: BTreeMap<Cow<str>, Clips> = BTreeMap::new();
+    for example in examples {
+        let n_views = match example.group {
+            Some(_) => example.views.len(),
+            None => 1,
+        };
+        for view in 0..n_views {
+            let clips = voices.entry(example.voice(view)).or_default();
+            clips.push((example.emotion, example.whole_view(view)));
+        }
+    }
+    voices
 }
 
 /// Statistics over all clips, and within one voice on average, and how each
@@ -129,7 +146,7 @@ impl Voices {
         rng: &mut impl Rng,
     ) -> Voices {
         let mut known = BTreeMap::new();
-        for (person, clips) in by_person(examples) {
+        for (name, clips) in by_voice(examples) {
             let mut voice = Known::default();
             let neutral: Vec<&FeatureMatrix> = clips
                 .iter()
@@ -152,7 +169,7 @@ impl Voices {
                 let session = compared(BaselineKind::Session, &chosen, &heard);
                 voice.session.push(session);
             }
-            known.insert(person.to_owned(), voice);
+            known.insert(name.into_owned(), voice);
         }
         Voices {
             population: population.reference(),
@@ -173,10 +190,10 @@ impl Voices {
         &self.population
     }
 
-    /// What might be known of a person: as often nothing as ordinary talk as
+    /// What might be known of a voice: as often nothing as ordinary talk as
     /// a session.
-    pub fn any(&self, person: &str, rng: &mut impl Rng) -> &Reference {
-        let known = self.known.get(person);
+    pub fn any(&self, voice: &str, rng: &mut impl Rng) -> &Reference {
+        let known = self.known.get(voice);
         let list = match (known, rng.random_range(0..3)) {
             (Some(known), 1) => &known.ordinary[..],
             (Some(known), 2) => &known.session[..],
@@ -258,6 +275,36 @@ mod tests {
         assert_eq!(displacements.as_slice()[Emotion::Angry.index()], 4.0);
         assert_eq!(displacements.as_slice()[Emotion::Sad.index()], -4.0);
         assert_eq!(displacements.as_slice()[Emotion::Surprised.index()], 0.0);
+    }
+
+    #[test]
+    fn altered_views_that_share_a_throat_are_a_voice_of_their_own() {
+        let examples: Vec<Example> = examples()
+            .into_iter()
+            .map(|e| {
+                let raised = e.whole().frame(0)[0] + 100.0;
+                let view = FeatureMatrix::from_rows(vec![raised], 1);
+                Example {
+                    group: Some(0),
+                    views: vec![e.views[0].clone(), view.into()],
+                    ..e
+                }
+            })
+            .collect();
+        let examples: Vec<&Example> = examples.iter().collect();
+        let (all, displacements) = statistics(&examples);
+        assert_eq!(
+            all.mean,
+            [5.0],
+            "an altered view is none of the population's"
+        );
+        let mut rng = StdRng::seed_from_u64(1);
+        let voices = Voices::draw(&examples, &all, &displacements, &mut rng);
+        let mean = |voice: &str| voices.known[voice].ordinary[0].mean[0];
+        assert!((5.0..20.0).contains(&mean("b")), "{}", mean("b"));
+        let raised = examples.iter().find(|e| e.person == "b").expect("is one");
+        let raised = mean(&raised.voice(1));
+        assert!((55.0..120.0).contains(&raised), "{raised}");
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn config(tuning: usize) -> TrainingConfig {
         learning_rate: 2e-3,
         clips_per_corpus: 24,
         n_altered: 0,
+        throats: false,
         tuning,
         seed: 1,
         checkpoints: None,

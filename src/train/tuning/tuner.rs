@@ -163,6 +163,8 @@ impl<'a> Tuner<'a> {
                 FeatureMatrix::from_rows(values, width)
             })
             .collect::<Vec<_>>();
+        // Altered views too are compared with the person: of a voice that nobody has, all
+        // views would have to be heard anew after each pass.
         let known = examples.iter().map(|e| batching.voices.any(&e.person, rng));
         let known: Vec<&Reference> = known.collect();
         let mut batch = batching.compared(&examples, &rows, &known)?;
