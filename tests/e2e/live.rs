@@ -25,9 +25,9 @@ const SPY: &str = "window.heard = { audio: 0, arrays: 0, texts: 0 };\
 /// fake microphone.
 fn conversation(seconds: usize) -> tempfile::NamedTempFile {
     let voices = [
-        "1010_ITS_HAP_XX",
+        "1052_TIE_HAP_XX",
         "1002_DFA_ANG_XX",
-        "1057_IEO_SAD_HI",
+        "1020_WSI_SAD_XX",
         "1001_IOM_NEU_XX",
     ];
     let mut samples = Vec::new();
@@ -40,7 +40,7 @@ fn conversation(seconds: usize) -> tempfile::NamedTempFile {
         let bytes = std::fs::read(std::path::Path::new(path).join(&name)).expect("a sample");
         let decoded = load(bytes, &name).expect("is decoded");
         samples.extend(decoded.clip.into_samples());
-        samples.extend([0.0; 12_000]);
+        samples.extend([0.0; 8_000]);
     }
     samples.truncate(seconds * 16_000);
     let file = tempfile::Builder::new()

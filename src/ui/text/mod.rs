@@ -112,11 +112,11 @@ pub struct Sample {
 /// `public/samples/README.md`.
 pub const SAMPLE_CLIPS: [Sample; 4] = [
     Sample {
-        file: "1010_ITS_HAP_XX.ogg",
+        file: "1052_TIE_HAP_XX.ogg",
         acted: Emotion::Happy,
     },
     Sample {
-        file: "1057_IEO_SAD_HI.ogg",
+        file: "1020_WSI_SAD_XX.ogg",
         acted: Emotion::Sad,
     },
     Sample {
