@@ -53,9 +53,7 @@ impl Key {
 
     /// Seed of what is random in the view.
     pub fn seed(&self) -> u64 {
-        let digest = Sha256::digest(self.recording.as_bytes());
-        let (words, _) = digest.as_chunks::<8>();
-        u64::from_le_bytes(words[0])
+        seed(&self.recording)
     }
 }
 
@@ -133,6 +131,13 @@ impl Cache {
 /// A file's name that stands for a text of any length.
 pub(super) fn name(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes())[..16])
+}
+
+/// A seed that a text stands for, the same on every run.
+pub(super) fn seed(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    let (words, _) = digest.as_chunks::<8>();
+    u64::from_le_bytes(words[0])
 }
 
 fn hex(digest: &[u8]) -> String {

@@ -1,10 +1,10 @@
 //! Noise at a given level, the same on every run.
 
+use super::cache::seed;
 use super::corpora::Recording;
 use crate::audio;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -150,9 +150,7 @@ impl Noise {
     /// recording's file name alone.
     pub fn add_to(&self, samples: &mut [f32], recording: &Recording, talkers: &Talkers) {
         let name = recording.path.file_name().unwrap_or_default();
-        let digest = Sha256::digest(name.to_string_lossy().as_bytes());
-        let (words, _) = digest.as_chunks::<8>();
-        let mut rng = StdRng::seed_from_u64(u64::from_le_bytes(words[0]));
+        let mut rng = StdRng::seed_from_u64(seed(&name.to_string_lossy()));
         let n = samples.len();
         let noise = self.kind.samples(n, &recording.speaker, talkers, &mut rng);
         mix(samples, &noise, self.snr_db);

@@ -1,6 +1,7 @@
 //! Voices that nobody has: some of a person's clips are altered as if another throat spoke
 //! them, so that they can be compared with each other as one more voice.
 
+use super::cache::seed;
 use super::corpora::Recording;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -20,7 +21,8 @@ pub struct Throat {
     pub semitones: f32,
     /// Times as fast.
     pub tempo: f32,
-    /// How far each clip may lie from it: semitones, and as many times 8 % of the tempo.
+    /// How far each clip may lie from it: semitones, and as many times 8 % of the tempo. It
+    /// is part of what a kept view is found by.
     pub jitter: f32,
 }
 
@@ -28,7 +30,7 @@ impl Throat {
     /// That of a name: pitch and formants ±2.5 semitones, tempo ×0.88–1.14, each clip within a
     /// semitone and 8 % of it.
     pub fn of(name: &str) -> Throat {
-        let mut rng = StdRng::seed_from_u64(digest(name));
+        let mut rng = StdRng::seed_from_u64(seed(name));
         Throat {
             semitones: rng.random_range(-2.5..2.5),
             tempo: rng.random_range(0.88..1.14),
@@ -67,12 +69,6 @@ impl Groups {
         let digest = Sha256::digest(name.to_string_lossy().as_bytes());
         usize::from(u16::from_be_bytes([digest[0], digest[1]])) % n_groups
     }
-}
-
-fn digest(name: &str) -> u64 {
-    let digest = Sha256::digest(name.as_bytes());
-    let (words, _) = digest.as_chunks::<8>();
-    u64::from_le_bytes(words[0])
 }
 
 #[cfg(test)]

@@ -50,22 +50,13 @@ struct Known {
 /// Columns of a voice's clips by emotion.
 type Clips<'a> = Vec<(Emotion, Cow<'a, FeatureMatrix>)>;
 
-fn by_person<'a>(examples: &[&'a Example]) -> BTreeMap<&'a str, Clips<'a>> {
-    let mut people: BTreeMap<&str, Clips> = BTreeMap::new();
-    for example in examples {
-        let clips = people.entry(&example.person).or_default();
-        clips.push((example.emotion, example.whole()));
-    }
-    people
-}
-
-/// The same, with the voices that nobody has.
-fn by_voice<'a>(examples: &[&'a Example]) -> BTreeMap<Cow<'a, str>, Clips<'a>> {
+/// The clips of each voice: of each person, and with `throats` of those that nobody has too.
+fn by_voice<'a>(examples: &[&'a Example], throats: bool) -> BTreeMap<Cow<'a, str>, Clips<'a>> {
     let mut voices: BTreeMap<Cow<str>, Clips> = BTreeMap::new();
     for example in examples {
         let n_views = match example.group {
-            Some(_) => example.views.len(),
-            None => 1,
+            Some(_) if throats => example.views.len(),
+            _ => 1,
         };
         for view in 0..n_views {
             let clips = voices.entry(example.voice(view)).or_default();
@@ -83,7 +74,7 @@ pub fn statistics(examples: &[&Example]) -> (Normalizer, Displacements) {
     let mut variance = vec![0.0f64; n_columns];
     let mut sums = vec![0.0f64; N_EMOTIONS * n_columns];
     let (mut n_voices, mut n_showing) = (0, [0; N_EMOTIONS]);
-    for clips in by_person(examples).into_values() {
+    for clips in by_voice(examples, false).into_values() {
         let means: Vec<(Emotion, Vec<f32>)> = Emotion::ALL
             .into_iter()
             .filter_map(|emotion| {
@@ -146,7 +137,7 @@ impl Voices {
         rng: &mut impl Rng,
     ) -> Voices {
         let mut known = BTreeMap::new();
-        for (name, clips) in by_voice(examples) {
+        for (name, clips) in by_voice(examples, true) {
             let mut voice = Known::default();
             let neutral: Vec<&FeatureMatrix> = clips
                 .iter()
